@@ -1,0 +1,1 @@
+"""The command line: `brood run`, `brood operator` and the rest."""

@@ -1,0 +1,1 @@
+"""Clusters behind one port: Kubernetes, and the local store and node."""

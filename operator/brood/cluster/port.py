@@ -1,0 +1,141 @@
+"""The port: all that the controller needs of a cluster, Kubernetes or local.
+
+Objects cross it as JSON manifests in the Kubernetes wire form; ``cluster/parse.py`` turns them into views at the door. Errors are
+the few that decisions depend on; whatever else happens is ``Unavailable`` and is tried again with back-off.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from brood.views import Layout
+
+Manifest = dict[str, Any]
+"""One Kubernetes object as decoded JSON; it goes no further than ``cluster/`` and the builders that make one."""
+
+
+class Kind(StrEnum):
+    """The kinds that brood touches."""
+
+    JOB_DEFINITION = "JobDefinition"
+    JOB_RUN = "JobRun"
+    POD = "Pod"
+    CLAIM = "PersistentVolumeClaim"
+    CONFIG_MAP = "ConfigMap"
+    REVISION = "ControllerRevision"
+    EVENT = "Event"
+    LEASE = "Lease"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All objects of a kind at one moment, and the resourceVersion to watch from."""
+
+    items: list[Manifest]
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One change. ``BOOKMARK`` carries only a resourceVersion."""
+
+    type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
+    object: Manifest
+
+
+class ApiError(Exception):
+    """The server's answer was no, or there was none. ``message`` is the server's own."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after = retry_after
+
+
+class NotFound(ApiError):
+    """404: the object is not there, or not the one with that uid."""
+
+
+class AlreadyExists(ApiError):
+    """409 at a create."""
+
+
+class Conflict(ApiError):
+    """409 at a patch or delete: the object was changed, or its uid differs."""
+
+
+class Invalid(ApiError):
+    """422, or a strict-decoding 400: the object itself is wrong; trying again changes nothing."""
+
+
+class Forbidden(ApiError):
+    """403. Quota and terminating namespaces are told apart, because only they decide what to do next."""
+
+    @property
+    def quota(self) -> bool:
+        """Whether a ResourceQuota said no: a wait that costs nothing."""
+        return "exceeded quota" in self.message
+
+    @property
+    def namespace_terminating(self) -> bool:
+        """Whether the namespace is being deleted: the run is over."""
+        return "because it is being terminated" in self.message
+
+
+class TooManyRequests(ApiError):
+    """429: wait ``retry_after`` seconds."""
+
+
+class Expired(ApiError):
+    """410: the resourceVersion is too old, list again."""
+
+
+class Unavailable(ApiError):
+    """5xx, a broken connection, a time-out: the answer is unknown, the write may have happened."""
+
+
+class Port(Protocol):
+    """A cluster.
+
+    Every call may raise `ApiError`; creates and patches return the object as stored, so that a writer sees its own write at once.
+    Namespaces: None means all that this port was opened for.
+    """
+
+    layout: Layout
+
+    async def list(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> Listing:
+        """List objects, paged underneath."""
+
+    def watch(
+        self, kind: Kind, *, resource_version: str, namespace: str | None = None, labels: str | None = None
+    ) -> AsyncIterator[WatchEvent]:
+        """Yield changes after ``resource_version`` until the server closes the stream; `Expired` where it is too old."""
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Manifest:
+        """Read one object."""
+
+    async def create(self, kind: Kind, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Manifest:
+        """Create an object (``fieldValidation=Strict`` with ``dry_run``)."""
+
+    async def patch(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        patch: Mapping[str, Any],
+        *,
+        subresource: Literal["status"] | None = None,
+    ) -> Manifest:
+        """JSON merge patch; with ``metadata.resourceVersion`` in it, `Conflict` if the object has changed; with
+        ``metadata.uid``, `Conflict` if it is another object.
+        """
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, grace_seconds: int | None = None) -> None:
+        """Delete the object with that uid (background propagation)."""
+
+    async def read_log(self, namespace: str, pod: str, *, tail_lines: int | None = None, limit_bytes: int) -> bytes:
+        """Read the log of container ``main``, stdout and stderr mixed; ``tail_lines`` from its end."""
+
+    async def close(self) -> None:
+        """Release connections and processes."""

@@ -1,0 +1,1 @@
+"""Decisions: `plan(snapshot, now) -> Plan`, pure and synchronous, one file per policy."""

@@ -1,0 +1,72 @@
+# Every target says what it does after `##`; `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+# Two workers; what needs the test cluster stays together in one of them.
+PYTEST_ARGS ?= -n 2 --dist loadgroup
+TESTS ?=
+NODE ?= real
+
+.PHONY: help setup dev demo test test-fast verify lock crds cluster-up cluster-down clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.stamp-run ## make .venv with what brood needs at run time (a second call does nothing)
+dev: $(VENV)/.stamp-dev ## the same, with the tools for tests and checks
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "brood needs Python 3.11 or later; set PYTHON=…" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "no virtual environment could be made (on Debian: apt-get install python3-venv)" >&2; exit 1; }
+
+$(VENV)/.stamp-run: requirements/run.lock pyproject.toml | $(BIN)/python
+	@echo "setting up $(VENV)"
+	@$(PIP) install --require-hashes -r requirements/run.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.stamp-dev: requirements/dev.lock $(VENV)/.stamp-run
+	@echo "setting up $(VENV) for tests"
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@touch $@
+
+demo: setup ## run examples/02-parallel-video on this machine, without a cluster
+	@$(BIN)/brood run examples/02-parallel-video/
+
+test: dev ## all tests, the ones on a real Kubernetes node included (root and Go; else they are skipped)
+	@$(BIN)/python -m tests.cluster prepare
+	@$(BIN)/python -m pytest $(PYTEST_ARGS) $(TESTS)
+
+test-fast: dev ## the tests that need no cluster and less than ten seconds each
+	@$(BIN)/python -m pytest -n 2 -m "not kubernetes and not slow" $(TESTS)
+
+verify: dev ## lint, format, types, layers, and whether generated files are current
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m brood.api.crd --check --out crds
+
+crds: setup ## write crds/*.yaml from the models in brood.api
+	@$(BIN)/python -m brood.api.crd --out crds
+
+LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+lock: dev ## write requirements/*.lock anew from pyproject.toml (newest versions that fit)
+	@$(LOCK) --upgrade --group dev pyproject.toml -o requirements/dev.lock
+	@$(LOCK) --upgrade --group build -c requirements/dev.lock pyproject.toml -o requirements/run.lock
+
+cluster-up: dev ## start a Kubernetes from plain binaries on this machine; NODE=real|kwok|none
+	@$(BIN)/python -m tests.cluster up --node $(NODE)
+
+cluster-down: dev ## stop it and remove its state
+	@$(BIN)/python -m tests.cluster down
+
+clean: ## remove what the build and the tools left here (not the caches in ~/.cache/brood)
+	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find operator tests -name __pycache__ -type d -prune -exec rm -rf {} +

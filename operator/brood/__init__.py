@@ -1,0 +1,3 @@
+"""Brood: job trees on Kubernetes, and the same without a cluster."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,30 @@
+"""What `concurrency` of a definition means for one root run, and the state of the key that it asks for."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from brood.views import RunView
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A rendered `spec.concurrency`: the key is of the namespace, whichever definition renders it."""
+
+    key: str
+    max_active: int
+    policy: Literal["Queue", "Reject", "Replace"]
+
+
+@dataclass(frozen=True, slots=True)
+class LockState:
+    """Who holds a key and who waits for it.
+
+    Holders are the admitted, unfinished runs with the key, and the names of runs that are gone while Pods of theirs with the
+    lock's label live on. ``waiters`` are all runs that wait for it, the planned run among them, by priority (higher first),
+    creation, name. ``max_active`` is the smallest of the holders' (None without holders).
+    """
+
+    holders: tuple[RunView, ...] = ()
+    orphans: tuple[str, ...] = ()
+    waiters: tuple[RunView, ...] = ()
+    max_active: int | None = None

@@ -1,0 +1,91 @@
+"""Sets of item indexes, kept as sorted ranges: ``0-16,18-19`` is how a status stores which of 100,000 items have ended."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+
+
+class IndexRanges:
+    """A set of non-negative integers.
+
+    Adding, membership and the count cost O(log ranges) to O(ranges), never O(indexes); the text form is that of an Indexed
+    Job's ``completedIndexes``.
+    """
+
+    __slots__ = ("_count", "_ends", "_starts")
+
+    def __init__(self, indexes: Iterable[int] = ()) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []  # inclusive
+        self._count = 0
+        for index in indexes:
+            self.add(index)
+
+    @classmethod
+    def parse(cls, text: str | None) -> "IndexRanges":
+        """Read ``0-16,18-19``; raises ValueError for anything else."""
+        ranges = cls()
+        for part in (text or "").split(","):
+            if not part:
+                continue
+            first, _, last = part.partition("-")
+            start, end = int(first), int(last or first)
+            if start < 0 or end < start or (ranges._ends and start <= ranges._ends[-1]):
+                msg = f"not a sorted list of ranges: {part!r}"
+                raise ValueError(msg)
+            ranges._starts.append(start)
+            ranges._ends.append(end)
+            ranges._count += end - start + 1
+        return ranges
+
+    def add(self, index: int) -> bool:
+        """Add one index; False if it was there."""
+        at = bisect_right(self._starts, index)
+        if at and self._ends[at - 1] >= index:
+            return False
+        joins_left = at > 0 and self._ends[at - 1] == index - 1
+        joins_right = at < len(self._starts) and self._starts[at] == index + 1
+        if joins_left and joins_right:
+            self._ends[at - 1] = self._ends.pop(at)
+            self._starts.pop(at)
+        elif joins_left:
+            self._ends[at - 1] = index
+        elif joins_right:
+            self._starts[at] = index
+        else:
+            self._starts.insert(at, index)
+            self._ends.insert(at, index)
+        self._count += 1
+        return True
+
+    def copy(self) -> "IndexRanges":
+        """Return an independent copy."""
+        other = IndexRanges()
+        other._starts, other._ends, other._count = self._starts.copy(), self._ends.copy(), self._count
+        return other
+
+    @property
+    def last(self) -> int:
+        """The largest index, or -1."""
+        return self._ends[-1] if self._ends else -1
+
+    def __contains__(self, index: int) -> bool:
+        at = bisect_right(self._starts, index)
+        return bool(at) and self._ends[at - 1] >= index
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[int]:
+        for start, end in zip(self._starts, self._ends, strict=True):
+            yield from range(start, end + 1)
+
+    def __str__(self) -> str:
+        return ",".join(
+            str(start) if start == end else f"{start}-{end}"
+            for start, end in zip(self._starts, self._ends, strict=True)
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, IndexRanges) and self._starts == other._starts and self._ends == other._ends
+
+    __hash__ = None  # type: ignore[assignment]  # mutable

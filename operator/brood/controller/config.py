@@ -1,0 +1,28 @@
+"""The operator's configuration: one frozen object, made by the command line or the chart."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What an operator is told at its start; every default is what most clusters want.
+
+    Times are seconds.
+    """
+
+    namespaces: tuple[str, ...] | None = None  # None: all of them
+    workers: int = 32  # keys that are worked on at once
+    creates_in_flight: int = 16  # creates of one plan that are on their way at once
+    status_interval: float = 0.2  # a run's counters are written at most this often
+    definition_interval: float = 5.0  # a definition's activeRuns likewise
+    resync_interval: float = 600.0  # how often every unfinished run is looked at without a reason
+    backoff_first: float = 0.05
+    backoff_most: float = 30.0
+    crashes_until_stalled: int = 3  # failed passes after which a run says itself that it is stuck
+    graphs_kept: int = 512  # compiled graphs and values of outputs that are kept in memory
+    max_depth: int = 16  # "Runs nest to a depth of 16"
+    definition_wait: int = 300  # "Applied before its definition, a root run waits 5 minutes"
+    pod_defaults: Mapping[str, JsonValue] = field(default_factory=dict)  # a core/v1 PodTemplateSpec under every Pod

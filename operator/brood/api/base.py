@@ -1,0 +1,138 @@
+"""What all models share: strictness, the spelling of fields, and the types of names and values."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    StrictInt,
+    StringConstraints,
+)
+from pydantic.alias_generators import to_camel
+
+GROUP: Final = "brood.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+LABEL_VALUE: Final = "^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+ENVIRONMENT_NAME: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
+NAME_LENGTH: Final = 63
+ENVIRONMENT_NAME_LENGTH: Final = 128
+VALUE_LENGTH: Final = 256 * 1024
+TEMPLATE_LENGTH: Final = 4096
+
+RESERVED_NAMES: Final = frozenset({"PATH", "HOME", "IFS"})
+RESERVED_PREFIXES: Final = ("LD_", "BROOD_")
+YAML_BOOLEANS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false"})
+
+
+class Model(BaseModel):
+    """Base of every spec model: frozen, camelCase on the wire, unknown fields refused.
+
+    Attributes may be given by either spelling in Python; manifests are read by alias only (see ``parse.py``).
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form with exactly the fields that were given, so that merges and hashes see what the user wrote."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """Read the JSON form; camelCase names only. Raises pydantic's ``ValidationError``."""
+        return cls.model_validate(data, by_alias=True, by_name=False)
+
+
+def reserved_name_problem(name: str) -> str | None:
+    """Say why a name cannot be one of a param or output, or None.
+
+    Contract: "``PATH HOME IFS LD_* BROOD_*`` and the YAML 1.1 booleans in any case […] are refused."
+    """
+    if not re.fullmatch(ENVIRONMENT_NAME.strip("^$"), name) or len(name) > ENVIRONMENT_NAME_LENGTH:
+        return (
+            f"{name!r} is no environment name: letters, digits and _, not beginning with a digit, "
+            f"at most {ENVIRONMENT_NAME_LENGTH} characters"
+        )
+    if name in RESERVED_NAMES or name.startswith(RESERVED_PREFIXES):
+        return f"{name!r} is reserved: PATH, HOME, IFS, LD_* and BROOD_* cannot be names of params or outputs"
+    if name.lower() in YAML_BOOLEANS:
+        return f"{name!r} is reserved: YAML 1.1 reads it as a boolean"
+    return None
+
+
+def _not_reserved(name: str) -> str:
+    problem = reserved_name_problem(name)
+    if problem:
+        raise ValueError(problem)
+    return name
+
+
+def _without_nul(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("a value is UTF-8 text without NUL")
+    return value
+
+
+def format_time(value: datetime) -> str:
+    """Return RFC 3339 with whole seconds and ``Z``, the wire form of times."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# The CEL counterpart of `reserved_name_problem`; the pattern beside it covers the alphabet.
+_RESERVED_CEL: Final = {
+    "rule": (
+        "!(self in ['PATH', 'HOME', 'IFS']) && !self.startsWith('LD_') && !self.startsWith('BROOD_') && "
+        "!(self.lowerAscii() in ['y', 'n', 'yes', 'no', 'on', 'off', 'true', 'false'])"
+    ),
+    "message": "reserved name: PATH, HOME, IFS, LD_*, BROOD_* and YAML booleans (y, n, yes, no, on, off, true, false) are refused",
+}
+
+ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH, pattern=LABEL_VALUE)]
+"""Name of a task, a definition or a local definition: a label value of at most 63 characters."""
+
+EnvironmentName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=ENVIRONMENT_NAME_LENGTH),
+    AfterValidator(_not_reserved),
+    Field(json_schema_extra={"pattern": ENVIRONMENT_NAME, "x-kubernetes-validations": [_RESERVED_CEL]}),
+]
+"""Name of a param or an output."""
+
+Text = Annotated[str, StringConstraints(max_length=VALUE_LENGTH, strict=True), AfterValidator(_without_nul)]
+
+Value = Annotated[
+    Text | StrictInt,
+    Field(json_schema_extra={"x-kubernetes-int-or-string": True, "maxLength": VALUE_LENGTH}),
+]
+"""Value of a param: a string or an integer; other scalars must be quoted."""
+
+Template = Annotated[str, StringConstraints(max_length=TEMPLATE_LENGTH, strict=True)]
+"""A string that may hold ``{{ … }}``."""
+
+JsonObject = dict[str, JsonValue]
+"""A core/v1 object that brood does not model; kept as it is."""
+
+Seconds = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
+NonNegative = Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]
+ExitCode = Annotated[StrictInt, Field(ge=0, le=255)]
+
+Timestamp = Annotated[
+    AwareDatetime,
+    PlainSerializer(format_time, return_type=str),
+    Field(json_schema_extra={"type": "string", "format": "date-time"}),
+]
+"""A timezone-aware time; RFC 3339 with seconds on the wire."""

@@ -1,0 +1,56 @@
+"""``parallel``: a body done once per item."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import ConfigDict, Field, JsonValue, StrictBool, StrictInt, StringConstraints, model_validator
+
+from brood.api.base import Model, Template
+from brood.api.rules import violation
+
+MaxFailures = Annotated[
+    Annotated[StrictInt, Field(ge=0)] | Annotated[str, StringConstraints(pattern="^(100|[1-9]?[0-9])%$", strict=True)],
+    Field(
+        json_schema_extra={
+            "x-kubernetes-int-or-string": True,
+            "minimum": 0,
+            "pattern": "^(100|[1-9]?[0-9])%$",
+            "maxLength": 4,
+        }
+    ),
+]
+
+# CEL cannot see `items`, whose elements are of any type; a schema can.
+_ONE_SOURCE: dict[str, Any] = {"oneOf": [{"required": ["items"]}, {"required": ["itemsFrom"]}]}
+
+
+class Parallel(Model):
+    """Where items come from and how many of them run and may fail."""
+
+    model_config = ConfigDict(json_schema_extra=_ONE_SOURCE)
+
+    items: tuple[JsonValue, ...] | None = Field(
+        None,
+        max_length=1000,
+        description="The items, written out, of any JSON type; data, never templates. Excludes itemsFrom.",
+    )
+    items_from: Annotated[Template, StringConstraints(min_length=1)] | None = Field(
+        None, description="A template that renders to a JSON array or object, to lines, or to words. Excludes items."
+    )
+    max_concurrent: Annotated[StrictInt, Field(ge=1, le=100_000)] = Field(8, description="So many items run at a time.")
+    max_items: Annotated[StrictInt, Field(ge=1, le=100_000)] = Field(
+        1000,
+        description="More items than this fail the task before any starts; counted before equal items are dropped.",
+    )
+    max_failures: MaxFailures = Field(
+        0,
+        description="So many items, or so many percent (rounded down), may fail or be cancelled and the task still succeeds.",
+    )
+    fail_fast: StrictBool = Field(
+        default=False, description="Once more than maxFailures items have failed, no further item and no retry starts."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.items is None) == (self.items_from is None):
+            raise violation("", "parallel needs either items or itemsFrom")
+        return self

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, StringConstraints, model_validator
 
-from brood.api.base import API_VERSION, EnvironmentName, Model, NonNegative, ObjectName, Seconds, Template, Value
+from brood.api.base import EnvironmentName, Model, NonNegative, ObjectName, Seconds, Template, Value
 from brood.api.container import EnvVar, Handlers
 from brood.api.definitionrules import (
     ARTIFACTS_RULES,
@@ -239,7 +239,7 @@ class JobDefinitionSpec(Model):
 class JobDefinition(Model):
     """Says what to do; a JobRun does it."""
 
-    api_version: Literal["brood.dev/v1alpha1"] = Field(API_VERSION, description="brood.dev/v1alpha1")
+    api_version: Literal["brood.dev/v1alpha1"] = Field("brood.dev/v1alpha1", description="brood.dev/v1alpha1")
     kind: Literal["JobDefinition"] = Field("JobDefinition", description="JobDefinition")
     metadata: ObjectMeta = Field(description="Standard object metadata; the name has at most 63 characters.")
     spec: JobDefinitionSpec = Field(description="What to do.")

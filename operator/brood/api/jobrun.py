@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, StringConstraints, model_validator
 
-from brood.api.base import API_VERSION, EnvironmentName, Model, NonNegative, ObjectName, Seconds, Value
+from brood.api.base import EnvironmentName, Model, NonNegative, ObjectName, Seconds, Value
 from brood.api.metadata import ObjectMeta
 from brood.api.rules import validations
 from brood.api.status import JobRunStatus
@@ -94,8 +94,8 @@ class JobRunSpec(Model):
     model_config = ConfigDict(json_schema_extra=RUN_RULES)
 
     definition_ref: RunDefinitionRef = Field(description="The definition to follow; immutable.")
-    params: dict[EnvironmentName, Value] | None = Field(
-        None,
+    params: dict[EnvironmentName, Value] = Field(
+        default_factory=dict,
         max_length=128,
         description="Values of the definition's params, strings or integers; data, never templates. Immutable.",
     )
@@ -126,7 +126,7 @@ class JobRunSpec(Model):
 class JobRun(Model):
     """One execution of a JobDefinition."""
 
-    api_version: Literal["brood.dev/v1alpha1"] = Field(API_VERSION, description="brood.dev/v1alpha1")
+    api_version: Literal["brood.dev/v1alpha1"] = Field("brood.dev/v1alpha1", description="brood.dev/v1alpha1")
     kind: Literal["JobRun"] = Field("JobRun", description="JobRun")
     metadata: ObjectMeta = Field(description="Standard object metadata; the name has at most 63 characters.")
     spec: JobRunSpec = Field(description="What is executed, and how it is steered.")

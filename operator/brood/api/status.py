@@ -7,50 +7,15 @@ them. Unknown fields are dropped, so that an older operator can read what a newe
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.alias_generators import to_camel
 
 from brood.api.base import Timestamp
+from brood.api.phases import RunPhase, TaskPhase
 
 WIRE: ConfigDict = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="ignore")
-
-
-class TaskPhase(StrEnum):
-    """Where a task is."""
-
-    PENDING = "Pending"
-    RUNNING = "Running"
-    SUCCEEDED = "Succeeded"
-    FAILED = "Failed"
-    SKIPPED = "Skipped"
-    CANCELLED = "Cancelled"
-
-    @property
-    def ended(self) -> bool:
-        """Whether the task has ended; its row is final then."""
-        return self not in (TaskPhase.PENDING, TaskPhase.RUNNING)
-
-
-class RunPhase(StrEnum):
-    """Where a run is; for people, decisions read conditions."""
-
-    PENDING = "Pending"
-    QUEUED = "Queued"
-    RUNNING = "Running"
-    SUSPENDED = "Suspended"
-    SUCCEEDED = "Succeeded"
-    PARTIALLY_SUCCEEDED = "PartiallySucceeded"
-    FAILED = "Failed"
-    CANCELLED = "Cancelled"
-    REJECTED = "Rejected"
-
-    @property
-    def ended(self) -> bool:
-        """Whether the run has ended."""
-        return self not in (RunPhase.PENDING, RunPhase.QUEUED, RunPhase.RUNNING, RunPhase.SUSPENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +173,11 @@ class JobRunStatus:
     )
     handlers: Annotated[tuple[TaskStatus, ...], Field(description="A row per handler.")] = ()
     artifacts: Annotated[ArtifactsStatus | None, Field(description="Files that were kept.")] = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has ended, its handlers included."""
+        return self.phase is not None and self.phase.ended
 
 
 @dataclass(frozen=True, slots=True)

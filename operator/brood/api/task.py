@@ -123,8 +123,8 @@ class ChildCall(Model):
     definition_ref: DefinitionRef = Field(
         description="The definition that the child run follows; resolved before it is created."
     )
-    params: dict[EnvironmentName, Value] | None = Field(
-        None,
+    params: dict[EnvironmentName, Value] = Field(
+        default_factory=dict,
         max_length=128,
         description="Params of the child run; templates. Values are strings or integers. They replace an item.",
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, StringConstraints, model_validator
 
-from brood.api.base import EnvironmentName, Model, NonNegative, ObjectName, Seconds, Value
+from brood.api.base import EnvironmentName, Model, NonNegative, ObjectName, Seconds, Text, Value
 from brood.api.metadata import ObjectMeta
 from brood.api.rules import validations
 from brood.api.status import JobRunStatus
@@ -80,6 +80,9 @@ class ParentRef(Model):
     uid: Annotated[str, StringConstraints(min_length=1, max_length=64)] = Field(description="UID of the parent run.")
     task: ObjectName = Field(description="The parent's task that made this run.")
     index: NonNegative | None = Field(None, description="Position of the item that this run is for, counted from 0.")
+    item: Text | None = Field(
+        None, description="Text of the item, where it is no param: $1, and $BROOD_ITEM of a container body."
+    )
 
 
 class RerunRef(Model):

@@ -77,6 +77,7 @@ class TaskStatus:
     )
     attempt: Annotated[int, Field(description="Pods or child runs made for it so far; never resets.")] = 0
     infra_retries: Annotated[int, Field(description="Attempts that infrastructure has cost.")] = 0
+    failures: Annotated[int, Field(description="Attempts that failed by the task's own fault, as retryPolicy counts them.")] = 0
     exit_code: Annotated[int | None, Field(description="Exit code that ended the task, where there is one.")] = None
     pod_name: Annotated[str | None, Field(description="The newest Pod.")] = None
     child_name: Annotated[str | None, Field(description="The newest child run of a run or fork.")] = None
@@ -88,6 +89,9 @@ class TaskStatus:
     ] = ""
     next_attempt_time: Annotated[
         Timestamp | None, Field(description="When the next attempt starts, while it waits for it.")
+    ] = None
+    waiting_since: Annotated[
+        Timestamp | None, Field(description="Since when it waits for its definition, or for a refused Pod or child run.")
     ] = None
     routed_to: Annotated[str | None, Field(description="The task of the route that fired.")] = None
     outputs: Annotated[Mapping[str, str], Field(description="What the script wrote to $BROOD_OUTPUT, where small.")] = (
@@ -163,6 +167,12 @@ class JobRunStatus:
     progress: Annotated[str, Field(description="Ended tasks of all tasks, as in 5/7.")] = ""
     start_time: Annotated[Timestamp | None, Field(description="When it was admitted.")] = None
     completion_time: Annotated[Timestamp | None, Field(description="When it ended.")] = None
+    result: Annotated[
+        RunPhase | None, Field(description="The result, fixed before the handlers run; phase follows after them.")
+    ] = None
+    exit_code: Annotated[
+        int | None, Field(description="Exit code of the failed tasks that nothing handled, if they all have the same.")
+    ] = None
     summary: Annotated[RunSummary | None, Field(description="Tasks by state.")] = None
     tasks: Annotated[tuple[TaskStatus, ...], Field(description="A row per task.")] = ()
     outputs: Annotated[Mapping[str, str], Field(description="Outputs by name, 1 KiB each and 32 KiB together.")] = (

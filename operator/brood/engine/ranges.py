@@ -37,6 +37,20 @@ class IndexRanges:
             ranges._count += end - start + 1
         return ranges
 
+    @classmethod
+    def union(cls, many: Iterable["IndexRanges"]) -> "IndexRanges":
+        """Return what is in any of them, in O(ranges log ranges)."""
+        joined = cls()
+        starts, ends = joined._starts, joined._ends
+        for start, end in sorted(pair for one in many for pair in zip(one._starts, one._ends, strict=True)):
+            if ends and start <= ends[-1] + 1:
+                ends[-1] = max(ends[-1], end)
+            else:
+                starts.append(start)
+                ends.append(end)
+        joined._count = sum(end - start + 1 for start, end in zip(starts, ends, strict=True))
+        return joined
+
     def add(self, index: int) -> bool:
         """Add one index; False if it was there."""
         at = bisect_right(self._starts, index)

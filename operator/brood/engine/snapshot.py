@@ -104,6 +104,11 @@ class ChildIndex:
         """Return the indexes that have a child and no recorded end, ascending."""
         return sorted(self._unrecorded.get(task, ()))
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is no child at all."""
+        return not any(self._by_task.values())
+
     def all(self, task: str) -> Iterable[RunView]:
         """Return every child of a task, in no particular order: O(items)."""
         return (child for attempts in self._by_task.get(task, {}).values() for child in attempts)

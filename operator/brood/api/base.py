@@ -28,6 +28,9 @@ ENVIRONMENT_NAME_LENGTH: Final = 128
 VALUE_LENGTH: Final = 256 * 1024
 TEMPLATE_LENGTH: Final = 4096
 
+CRD_DEFAULT: Final[dict[str, Any]] = {"x-brood-default": True}
+"""Marks a field whose default the API server fills in; others must stay absent where the user said nothing, because they merge."""
+
 RESERVED_NAMES: Final = frozenset({"PATH", "HOME", "IFS"})
 RESERVED_PREFIXES: Final = ("LD_", "BROOD_")
 YAML_BOOLEANS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false"})

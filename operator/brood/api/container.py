@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StringConstraints, model_validator
 
-from brood.api.base import JsonObject, Model, Seconds, Text
+from brood.api.base import VALUE_LENGTH, JsonObject, Model, Seconds, Text
 from brood.api.rules import validations, violation
 
 MAIN_CONTAINER: Final = "main"
@@ -14,6 +14,16 @@ SCRIPT_LENGTH: Final = 64 * 1024
 
 PRESERVED: Final[dict[str, Any]] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
+# No type is a structural schema's way to say "any scalar": the contradictory sizes leave no object or array that would pass.
+SCALAR: Final[dict[str, Any]] = {
+    "x-kubernetes-preserve-unknown-fields": True,
+    "maxLength": VALUE_LENGTH,
+    "minItems": 1,
+    "maxItems": 0,
+    "minProperties": 1,
+    "maxProperties": 0,
+}
+
 Container = Annotated[JsonObject, Field(json_schema_extra=PRESERVED)]
 PodTemplate = Annotated[JsonObject, Field(json_schema_extra=PRESERVED)]
 Script = Annotated[Text, StringConstraints(min_length=1, max_length=SCRIPT_LENGTH)]
@@ -22,11 +32,7 @@ Script = Annotated[Text, StringConstraints(min_length=1, max_length=SCRIPT_LENGT
 class EnvVar(Model):
     """A core/v1 EnvVar; numbers and booleans are accepted as values too."""
 
-    model_config = ConfigDict(
-        json_schema_extra=validations(
-            ("!(has(self.value) && has(self.valueFrom))", "value and valueFrom exclude each other")
-        )
-    )
+    model_config = ConfigDict(json_schema_extra={"not": {"required": ["value", "valueFrom"]}})
 
     name: str = Field(min_length=1, max_length=253, pattern="^[^=\\x00]+$", description="Name of the variable.")
     value: Text | StrictInt | StrictFloat | StrictBool | None = Field(

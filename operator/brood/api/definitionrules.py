@@ -3,13 +3,10 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from brood.api.graphrules import GRAPH_RULES, check_graph, check_script_over_defaults
-from brood.api.rules import validations, violation
+from brood.api.rules import BY_NAME, validations, violation
 
 if TYPE_CHECKING:
     from brood.api.jobdefinition import Artifacts, JobDefinitionSpec, LocalDefinition
-
-BY_NAME: Final[dict[str, Any]] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
-"""A list whose elements are told apart, and merged by server-side apply, by their name."""
 
 TASK_LIST: Final[dict[str, Any]] = BY_NAME | GRAPH_RULES
 

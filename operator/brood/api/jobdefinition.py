@@ -5,11 +5,10 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, StringConstraints, model_validator
 
-from brood.api.base import EnvironmentName, Model, NonNegative, ObjectName, Seconds, Template, Value
+from brood.api.base import CRD_DEFAULT, EnvironmentName, Model, NonNegative, ObjectName, Seconds, Template, Value
 from brood.api.container import EnvVar, Handlers
 from brood.api.definitionrules import (
     ARTIFACTS_RULES,
-    BY_NAME,
     LOCAL_RULES,
     SPEC_RULES,
     TASK_LIST,
@@ -18,15 +17,13 @@ from brood.api.definitionrules import (
     check_spec,
 )
 from brood.api.metadata import ObjectMeta
+from brood.api.rules import BY_NAME
 from brood.api.schedule import History, Schedule
 from brood.api.status import JobDefinitionStatus
 from brood.api.task import Task, TaskDefaults
 
 DEFAULT_STORAGE: Final = "1Gi"
 QUANTITY: Final = "^[+]?([0-9]+|[0-9]*\\.[0-9]+)(([KMGTPE]i)|[mkMGTPE]|([eE][-+]?[0-9]+))?$"
-
-CRD_DEFAULT: Final[dict[str, Any]] = {"x-brood-default": True}
-"""Marks a field whose default the API server fills in; others must stay absent where the user said nothing, because they merge."""
 
 # An integer, or a string that is one or holds an expression.
 COUNT_OR_TEMPLATE: Final = "^[1-9][0-9]{0,8}$|\\{\\{"

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, JsonValue, StrictBool, StrictInt, StringConstraints, model_validator
 
-from brood.api.base import Model, Template
+from brood.api.base import CRD_DEFAULT, Model, Template
 from brood.api.rules import violation
 
 MaxFailures = Annotated[
@@ -36,9 +36,12 @@ class Parallel(Model):
     items_from: Annotated[Template, StringConstraints(min_length=1)] | None = Field(
         None, description="A template that renders to a JSON array or object, to lines, or to words. Excludes items."
     )
-    max_concurrent: Annotated[StrictInt, Field(ge=1, le=100_000)] = Field(8, description="So many items run at a time.")
+    max_concurrent: Annotated[StrictInt, Field(ge=1, le=100_000)] = Field(
+        8, json_schema_extra=CRD_DEFAULT, description="So many items run at a time."
+    )
     max_items: Annotated[StrictInt, Field(ge=1, le=100_000)] = Field(
         1000,
+        json_schema_extra=CRD_DEFAULT,
         description="More items than this fail the task before any starts; counted before equal items are dropped.",
     )
     max_failures: MaxFailures = Field(

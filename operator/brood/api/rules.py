@@ -6,6 +6,9 @@ from pydantic_core import PydanticCustomError
 
 RULE_ERROR: Final = "brood_rule"
 
+BY_NAME: Final[dict[str, Any]] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+"""A list whose elements are told apart, and merged by server-side apply, by their name."""
+
 
 def violation(path: str, message: str) -> PydanticCustomError:
     """Return an error for a validator to raise.

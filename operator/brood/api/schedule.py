@@ -7,7 +7,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
-from brood.api.base import Model, NonNegative
+from brood.api.base import CRD_DEFAULT, Model, NonNegative
 from brood.api.rules import validations, violation
 
 FIVE_FIELDS = r"^\S+( +\S+){4}$"
@@ -67,5 +67,7 @@ class Schedule(Model):
 class History(Model):
     """How many ended runs that the schedule made are kept."""
 
-    successful: NonNegative = Field(10, description="So many that ended Succeeded or PartiallySucceeded are kept.")
-    failed: NonNegative = Field(10, description="So many that ended otherwise are kept.")
+    successful: NonNegative = Field(
+        10, json_schema_extra=CRD_DEFAULT, description="So many that ended Succeeded or PartiallySucceeded are kept."
+    )
+    failed: NonNegative = Field(10, json_schema_extra=CRD_DEFAULT, description="So many that ended otherwise are kept.")

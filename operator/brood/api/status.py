@@ -6,16 +6,19 @@ them. Unknown fields are dropped, so that an older operator can read what a newe
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.alias_generators import to_camel
 
 from brood.api.base import Timestamp
 from brood.api.phases import RunPhase, TaskPhase
+from brood.api.rules import BY_NAME
 
 WIRE: ConfigDict = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="ignore")
+
+
+BY_TYPE: Final[dict[str, Any]] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,10 @@ class Condition:
 
     __pydantic_config__: ClassVar[ConfigDict] = WIRE
 
-    type: Annotated[str, Field(description="Type of the condition.", max_length=316)]
+    type: Annotated[str, Field(description="Type of the condition.")]
     status: Annotated[Literal["True", "False", "Unknown"], Field(description="True, False or Unknown.")]
-    reason: Annotated[str, Field(description="Why, in one word for machines.", max_length=1024)] = ""
-    message: Annotated[str, Field(description="Why, in one line for people.", max_length=32768)] = ""
+    reason: Annotated[str, Field(description="Why, in one word for machines.")] = ""
+    message: Annotated[str, Field(description="Why, in one line for people.")] = ""
     last_transition_time: Annotated[
         Timestamp | None, Field(description="When the status of the condition last changed.")
     ] = None
@@ -71,27 +74,28 @@ class TaskStatus:
 
     __pydantic_config__: ClassVar[ConfigDict] = WIRE
 
-    name: Annotated[str, Field(description="Name of the task, or of the handler (onExit).", max_length=63)]
+    name: Annotated[str, Field(description="Name of the task, or of the handler (onExit).")]
     phase: Annotated[TaskPhase, Field(description="Pending, Running, Succeeded, Failed, Skipped or Cancelled.")] = (
         TaskPhase.PENDING
     )
     attempt: Annotated[int, Field(description="Pods or child runs made for it so far; never resets.")] = 0
     infra_retries: Annotated[int, Field(description="Attempts that infrastructure has cost.")] = 0
-    failures: Annotated[int, Field(description="Attempts that failed by the task's own fault, as retryPolicy counts them.")] = 0
+    failures: Annotated[
+        int, Field(description="Attempts that failed by the task's own fault, as retryPolicy counts them.")
+    ] = 0
     exit_code: Annotated[int | None, Field(description="Exit code that ended the task, where there is one.")] = None
     pod_name: Annotated[str | None, Field(description="The newest Pod.")] = None
     child_name: Annotated[str | None, Field(description="The newest child run of a run or fork.")] = None
     start_time: Annotated[Timestamp | None, Field(description="When its first attempt started.")] = None
     completion_time: Annotated[Timestamp | None, Field(description="When it ended.")] = None
     reason: Annotated[str, Field(description="Why it is in its phase, in one word.")] = ""
-    message: Annotated[
-        str, Field(description="Why, in one line; the last lines of stderr of a failed script.", max_length=256)
-    ] = ""
+    message: Annotated[str, Field(description="Why, in one line; the last lines of stderr of a failed script.")] = ""
     next_attempt_time: Annotated[
         Timestamp | None, Field(description="When the next attempt starts, while it waits for it.")
     ] = None
     waiting_since: Annotated[
-        Timestamp | None, Field(description="Since when it waits for its definition, or for a refused Pod or child run.")
+        Timestamp | None,
+        Field(description="Since when it waits for its definition, or for a refused Pod or child run."),
     ] = None
     routed_to: Annotated[str | None, Field(description="The task of the route that fired.")] = None
     outputs: Annotated[Mapping[str, str], Field(description="What the script wrote to $BROOD_OUTPUT, where small.")] = (
@@ -139,7 +143,7 @@ class ArtifactsStatus:
 
     claim_name: Annotated[str | None, Field(description="The claim that they lie on.")] = None
     count: Annotated[int, Field(description="Number of files.")] = 0
-    files: Annotated[tuple[ArtifactFile, ...], Field(description="The first 100.", max_length=100)] = ()
+    files: Annotated[tuple[ArtifactFile, ...], Field(description="The first 100.")] = ()
     list_ref: Annotated[OutputRef | None, Field(description="Where the whole list lies, if there are more.")] = None
 
 
@@ -158,10 +162,13 @@ class JobRunStatus:
             description="For people: Pending, Queued, Running, Suspended, or how it ended; machines read conditions."
         ),
     ] = None
-    message: Annotated[str, Field(description="Why it waits or how it ended, in one line.", max_length=256)] = ""
+    message: Annotated[str, Field(description="Why it waits or how it ended, in one line.")] = ""
     conditions: Annotated[
         tuple[Condition, ...],
-        Field(description="Admitted, Succeeded, Reconciling, Stalled, Interrupted, HandlersSucceeded."),
+        Field(
+            description="Admitted, Succeeded, Reconciling, Stalled, Interrupted, HandlersSucceeded.",
+            json_schema_extra=BY_TYPE,
+        ),
     ] = ()
     revision: Annotated[str | None, Field(description="The ControllerRevision that the run follows.")] = None
     progress: Annotated[str, Field(description="Ended tasks of all tasks, as in 5/7.")] = ""
@@ -174,14 +181,14 @@ class JobRunStatus:
         int | None, Field(description="Exit code of the failed tasks that nothing handled, if they all have the same.")
     ] = None
     summary: Annotated[RunSummary | None, Field(description="Tasks by state.")] = None
-    tasks: Annotated[tuple[TaskStatus, ...], Field(description="A row per task.")] = ()
+    tasks: Annotated[tuple[TaskStatus, ...], Field(description="A row per task.", json_schema_extra=BY_NAME)] = ()
     outputs: Annotated[Mapping[str, str], Field(description="Outputs by name, 1 KiB each and 32 KiB together.")] = (
         field(default_factory=dict)
     )
     output_refs: Annotated[Mapping[str, OutputRef], Field(description="Where larger outputs lie.")] = field(
         default_factory=dict
     )
-    handlers: Annotated[tuple[TaskStatus, ...], Field(description="A row per handler.")] = ()
+    handlers: Annotated[tuple[TaskStatus, ...], Field(description="A row per handler.", json_schema_extra=BY_NAME)] = ()
     artifacts: Annotated[ArtifactsStatus | None, Field(description="Files that were kept.")] = None
 
     @property
@@ -199,7 +206,10 @@ class JobDefinitionStatus:
     observed_generation: Annotated[
         int, Field(description="The generation that the status speaks of; -1: not seen yet.")
     ] = -1
-    conditions: Annotated[tuple[Condition, ...], Field(description="Ready, PodsValidated, Reconciling, Stalled.")] = ()
+    conditions: Annotated[
+        tuple[Condition, ...],
+        Field(description="Ready, PodsValidated, Reconciling, Stalled.", json_schema_extra=BY_TYPE),
+    ] = ()
     revision: Annotated[str | None, Field(description="Name of the revision that a run started now would follow.")] = (
         None
     )

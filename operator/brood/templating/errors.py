@@ -2,7 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
+from itertools import islice
 
 MAX_MESSAGE = 256
 """Characters; "a message is at most 256 characters" (contract, section 2.1)."""
@@ -10,6 +11,7 @@ MAX_MESSAGE = 256
 _MAX_FIELD = 90
 _MAX_EXPRESSION = 60
 _MAX_LISTING = 110
+_MAX_LISTED = 1000
 _MAX_CANDIDATES = 200
 _MAX_CANDIDATE = 64
 
@@ -58,15 +60,15 @@ def one_line(text: str, limit: int, *, keep_end: bool = False) -> str:
     return _CONTROL.sub(" ", text).encode(errors="replace").decode()
 
 
-def absent(owner: str, name: object, names: Iterable[object]) -> str:
+def absent(owner: str, name: object, names: Collection[object]) -> str:
     """Say that `owner` has no `name`: suggest the closest of `names`, and list them, sorted and cut."""
-    known = [str(each) for each in names]
+    known = [str(each) for each in islice(names, _MAX_LISTED)]
     shown = one_line(str(name), 40)
     if not known:
         return f"{owner} has no '{shown}'; it is empty"
     closest = _closest(str(name), known)
     suggestion = f"did you mean '{one_line(closest, 40)}'? " if closest else ""
-    return f"{owner} has no '{shown}'; {suggestion}there are: {_listing(known)}"
+    return f"{owner} has no '{shown}'; {suggestion}there are: {_listing(known, len(names))}"
 
 
 def _closest(name: str, known: list[str]) -> str | None:
@@ -80,13 +82,13 @@ def _closest(name: str, known: list[str]) -> str | None:
     return by_case[matches[0]] if matches else None
 
 
-def _listing(known: list[str]) -> str:
+def _listing(known: list[str], total: int) -> str:
     names = sorted(known)
     shown: list[str] = []
     room = _MAX_LISTING
     for name in names:
         room -= len(name) + 2
         if room < 0 and shown:
-            return f"{', '.join(shown)} and {len(names) - len(shown)} more"
+            return f"{', '.join(shown)} and {total - len(shown)} more"
         shown.append(one_line(name, _MAX_CANDIDATE))
     return ", ".join(shown)

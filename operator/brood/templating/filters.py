@@ -12,9 +12,9 @@ from typing import Final
 
 from brood.templating.access import Missing, plain
 from brood.templating.errors import ExpressionError
-from brood.templating.limits import MAX_LENGTH, Budget
+from brood.templating.limits import MAX_LENGTH, PARSING_WORK, Budget
 from brood.templating.patterns import search
-from brood.templating.values import check_integer, kind, parse_json, print_json, text_of, weight
+from brood.templating.values import charge_for, check_integer, kind, parse_json, print_json, text_of
 
 _MAX_TRIM_CHARACTERS = 64  # str.strip is quadratic in them
 _MAX_DIGITS = 1200  # of an integer; about 4,000 bits
@@ -84,8 +84,8 @@ def join(budget: Budget, value: object, d: object = "") -> str:
     if not isinstance(elements, list | tuple):
         raise ExpressionError(f"join takes a list, not {kind(elements)}")
     between = _text(budget, d)
-    budget.charge(weight(elements))
-    texts = [text_of(each) for each in elements]
+    charge_for(budget, elements)
+    texts = [text_of(budget, each) for each in elements]
     budget.make_text(sum(len(each) for each in texts) + len(between) * max(0, len(texts) - 1))
     return between.join(texts)
 
@@ -128,7 +128,7 @@ def basename(budget: Budget, value: object) -> str:
 def tojson(budget: Budget, value: object) -> str:
     """Return the value as compact JSON; unlike Jinja2's, nothing is escaped for HTML."""
     subject = plain(value)
-    budget.charge(weight(subject))
+    charge_for(budget, subject)
     text = print_json(subject)
     budget.make_text(len(text))
     return text
@@ -139,7 +139,7 @@ def fromjson(budget: Budget, value: object) -> object:
     text = plain(value)
     if not isinstance(text, str):
         raise ExpressionError(f"fromjson takes a text, not {kind(text)}")
-    budget.charge(len(text))
+    budget.charge(len(text) * PARSING_WORK)
     try:
         return parse_json(text)
     except ExpressionError as error:
@@ -191,7 +191,7 @@ def signature(name: str) -> inspect.Signature:
 
 def _text(budget: Budget, value: object) -> str:
     subject = plain(value)
-    text = subject if isinstance(subject, str) else text_of(subject)
+    text = subject if isinstance(subject, str) else text_of(budget, subject)
     budget.make_text(len(text))
     return text
 

@@ -13,8 +13,8 @@ MAX_SOURCE = 64 * 1024
 MAX_EXPRESSION = 2048
 """Characters between one pair of ``{{`` and ``}}``."""
 
-MAX_EXPRESSIONS_LENGTH = 8 * 1024
-"""Characters of all expressions of one string: parsing costs about 3 µs a character."""
+MAX_TOKENS = 1000
+"""Words, signs and quoted texts in all expressions of one string: reading one costs about 5 µs."""
 
 MAX_EXPRESSIONS = 256
 """Expressions in one string."""
@@ -33,6 +33,12 @@ MAX_LENGTH = 100_000
 
 MAX_WORK = 8 * 1024 * 1024
 """Work of one rendering, in characters read or written (about 1 to 20 ns each)."""
+
+ELEMENT_WORK = 10
+"""Work that one element of a list or object is, when it is read, printed or compared."""
+
+PARSING_WORK = 4
+"""Work that one character of JSON is, when it is parsed."""
 
 MAX_INTEGER_BITS = 4096
 """Bits of an integer that is printed or returned; Python refuses to print much more."""
@@ -74,4 +80,4 @@ class Budget:
         """Charge for a list of `length` elements that is about to be made."""
         if length > MAX_LENGTH:
             raise ExpressionError(f"makes a list of {length} elements (max: {MAX_LENGTH})")
-        self.charge(length)
+        self.charge(length * ELEMENT_WORK)

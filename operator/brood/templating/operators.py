@@ -6,7 +6,7 @@ from typing import Final, TypeGuard
 
 from brood.templating.errors import ExpressionError
 from brood.templating.limits import Budget
-from brood.templating.values import kind, text_of, weight
+from brood.templating.values import charge_for, kind, text_of
 
 Binary = Callable[[Budget, object, object], object]
 Unary = Callable[[object], object]
@@ -33,7 +33,7 @@ def add(budget: Budget, left: object, right: object) -> object:
 
 def concatenate(budget: Budget, parts: Sequence[object]) -> str:
     """Join anything as text (``~``)."""
-    texts = [text_of(each) for each in parts]
+    texts = [text_of(budget, each) for each in parts]
     budget.make_text(sum(len(each) for each in texts))
     return "".join(texts)
 
@@ -52,8 +52,6 @@ def contains(budget: Budget, element: object, container: object) -> bool:
             return element in container
         raise ExpressionError(f"`in` looks for text in a text, not for {kind(element)}")
     if isinstance(container, list | tuple):
-        if isinstance(element, dict | list):
-            budget.charge(len(container) * weight(element))
         return element in container
     if isinstance(container, Mapping):
         return isinstance(element, str) and element in container
@@ -65,7 +63,7 @@ def _charge_comparison(budget: Budget, left: object, right: object) -> None:
     if isinstance(left, str) and isinstance(right, str):
         budget.charge(max(len(left), len(right)))
     elif isinstance(left, dict | list | tuple):
-        budget.charge(weight(left))
+        charge_for(budget, left)
 
 
 def _ordered(symbol: str, compare: Callable[..., bool]) -> Binary:

@@ -8,9 +8,10 @@ import re
 from dataclasses import dataclass
 
 from brood.templating.errors import ExpressionError
-from brood.templating.limits import MAX_EXPRESSION, MAX_EXPRESSIONS, MAX_EXPRESSIONS_LENGTH, MAX_SOURCE
+from brood.templating.limits import MAX_EXPRESSION, MAX_EXPRESSIONS, MAX_SOURCE, MAX_TOKENS
 
 _TOKEN = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|['"]|[][(){}]""", re.DOTALL)
+_LEXEME = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\w+|[^\w\s]""", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:[4-7][0-7]{2}|.)|\r", re.DOTALL)
 _KNOWN_ESCAPES = frozenset("\\'\"abfnrtvxuUN01234567\n")
 _ESCAPE_LENGTH = 2
@@ -59,10 +60,10 @@ def split(source: str) -> tuple[str | Expression, ...]:
         expression, end, trim_before, trim_next = _expression(source, start + 2)
         literal = literal.rstrip() if trim_before else literal
         parts += [literal, expression] if literal else [expression]
-        literal_from, total, count = end, total + len(expression.text), count + 1
-        if total > MAX_EXPRESSIONS_LENGTH or count > MAX_EXPRESSIONS:
-            limits = f"max: {MAX_EXPRESSIONS}, and {MAX_EXPRESSIONS_LENGTH} characters in all"
-            raise ExpressionError(f"too many expressions in one string ({limits})")
+        literal_from, total, count = end, total + _tokens(expression.text), count + 1
+        if total > MAX_TOKENS or count > MAX_EXPRESSIONS:
+            limits = f"max: {MAX_EXPRESSIONS} expressions, {MAX_TOKENS} words and signs in them"
+            raise ExpressionError(f"too much to evaluate in one string ({limits})")
 
 
 def _has_statement(source: str) -> bool:
@@ -101,6 +102,10 @@ def _end(source: str, start: int) -> tuple[int, str]:
     if len(source) - start > MAX_EXPRESSION:
         raise ExpressionError(f"'{{{{{beginning}' does not end within {MAX_EXPRESSION} characters")
     raise ExpressionError(f"'{{{{{beginning}' does not end: a }}}}, a quote or a bracket is missing")
+
+
+def _tokens(text: str) -> int:
+    return sum(1 for _ in _LEXEME.finditer(text))
 
 
 def _readable(literal: str) -> str:

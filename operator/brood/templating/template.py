@@ -64,8 +64,8 @@ class Template:
         if isinstance(part, str):
             return part
         try:
-            value = defined(part.step(Scope(context)))
-            return to_value(value)
+            scope = Scope(context)
+            return to_value(scope, defined(part.step(scope)))
         except (ExpressionError, *_FAULTS) as error:
             _refuse(error, field=field, expression=part.text)
 
@@ -81,7 +81,7 @@ class Template:
                     texts.append(part)
                 else:
                     expression = part.text
-                    texts.append(text_of(plain(part.step(scope))))
+                    texts.append(text_of(scope, plain(part.step(scope))))
             return check_text(concatenate(scope, texts))
         except (ExpressionError, *_FAULTS) as error:
             _refuse(error, field=field, expression=expression)

@@ -8,10 +8,12 @@ from typing import Final, TypeAlias
 from pydantic import JsonValue
 
 from brood.templating.errors import ExpressionError
-from brood.templating.limits import MAX_DEPTH, MAX_INTEGER_BITS, MAX_SIZE
+from brood.templating.limits import ELEMENT_WORK, MAX_DEPTH, MAX_INTEGER_BITS, MAX_SIZE, Budget
 
 Value: TypeAlias = JsonValue
 """What a template renders to: a JSON value."""
+
+_Container: TypeAlias = Mapping[str, object] | list[object] | tuple[object, ...]
 
 
 class OutputText:
@@ -98,7 +100,7 @@ def print_json(value: object) -> str:
         raise ExpressionError(f"has no JSON text ({error})") from None
 
 
-def text_of(value: object) -> str:
+def text_of(budget: Budget, value: object) -> str:
     """Print `value` as it stands in a text.
 
     The exact text of a text or an output; integers decimal; "booleans, floats and null become their JSON text"
@@ -109,19 +111,26 @@ def text_of(value: object) -> str:
     if isinstance(value, OutputText):
         return value.text
     if isinstance(value, int) and not isinstance(value, bool):
-        check_integer(value)
-        return str(value)
+        return str(check_integer(value))
+    charge_for(budget, value)
     return print_json(value)
 
 
-def to_value(value: object, depth: int = 0) -> Value:
+def to_value(budget: Budget, value: object) -> Value:
     """Turn what an expression gave into a JSON value of its own, checked: nothing in it is shared with the context.
 
     Raises
     ------
     ExpressionError
-        When it is nested too deep, holds a number without JSON text, or text that is not UTF-8 without NUL.
+        When it is too large, nested too deep, holds a number without JSON text, or text that is not UTF-8 without NUL.
     """
+    if type(value) is str:
+        return check_text(value)
+    charge_for(budget, value)
+    return _to_value(value, 0)
+
+
+def _to_value(value: object, depth: int) -> Value:
     if type(value) is str:
         return check_text(value)
     if value is None or type(value) is bool:
@@ -136,10 +145,10 @@ def to_value(value: object, depth: int = 0) -> Value:
         return value
     if depth >= MAX_DEPTH:
         raise ExpressionError(f"is nested deeper than {MAX_DEPTH}")
-    if isinstance(value, Mapping):
-        return {check_text(str(key)): to_value(each, depth + 1) for key, each in value.items()}
+    if isinstance(value, dict | Mapping):
+        return {check_text(str(key)): _to_value(each, depth + 1) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [to_value(each, depth + 1) for each in value]
+        return [_to_value(each, depth + 1) for each in value]
     raise ExpressionError("is not a JSON value")
 
 
@@ -165,16 +174,32 @@ def check_integer(value: int) -> int:
     return value
 
 
-def weight(value: object) -> int:
-    """Count what comparing or printing `value` costs: the characters and elements in it."""
-    if isinstance(value, str):
-        return len(value)
-    total = 0
-    level: list[object] = [value]
-    while level:
-        total += len(level) + sum(len(each) for each in level if isinstance(each, str))
-        level = _children(level)
-    return total
+def charge_for(budget: Budget, value: object) -> None:
+    """Charge for reading all of `value`, its parts as often as they are in it.
+
+    A part is charged for before it is looked into, so that a list of large parts is refused at once.
+    """
+    if isinstance(value, str | OutputText):
+        budget.charge(len(str(value)))
+    todo: list[_Container] = []
+    _charge_part(budget, value, todo)
+    while todo:
+        each = todo.pop()
+        texts = 0
+        for part in each.values() if isinstance(each, Mapping) else each:
+            if type(part) is str:
+                texts += len(part)
+            elif type(part) is OutputText:
+                texts += len(part.text)
+            elif type(part) is not int:
+                _charge_part(budget, part, todo)
+        budget.charge(texts)
+
+
+def _charge_part(budget: Budget, part: object, todo: list[_Container]) -> None:
+    if isinstance(part, dict | list | tuple | Mapping):
+        budget.charge(len(part) * ELEMENT_WORK)
+        todo.append(part)
 
 
 def kind(value: object) -> str:
@@ -190,20 +215,16 @@ def kind(value: object) -> str:
     return "an object" if isinstance(value, Mapping) else "text"
 
 
-def _children(level: list[object]) -> list[object]:
-    found: list[object] = []
-    for each in level:
-        if isinstance(each, dict):
-            found.extend(each.values())
-        elif isinstance(each, list | tuple):
-            found.extend(each)
-    return found
-
-
 def _check_depth(value: object) -> None:
-    level: list[object] = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [each for each in _children(level) if isinstance(each, dict | list)]
+    """Refuse what is too deep, level by level: a recursion could overflow before it finds out."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, dict | list)
+        ]
         if not level:
             return
     raise ExpressionError(f"is JSON nested deeper than {MAX_DEPTH}")

@@ -14,6 +14,7 @@ from pydantic import (
     PlainSerializer,
     StrictInt,
     StringConstraints,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
 
@@ -23,6 +24,7 @@ API_VERSION: Final = f"{GROUP}/{VERSION}"
 
 LABEL_VALUE: Final = "^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
 ENVIRONMENT_NAME: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
+WITHOUT_NUL: Final = "^[^\\x00]*$"
 NAME_LENGTH: Final = 63
 ENVIRONMENT_NAME_LENGTH: Final = 128
 VALUE_LENGTH: Final = 256 * 1024
@@ -31,9 +33,8 @@ TEMPLATE_LENGTH: Final = 4096
 CRD_DEFAULT: Final[dict[str, Any]] = {"x-brood-default": True}
 """Marks a field whose default the API server fills in; others must stay absent where the user said nothing, because they merge."""
 
-RESERVED_NAMES: Final = frozenset({"PATH", "HOME", "IFS"})
-RESERVED_PREFIXES: Final = ("LD_", "BROOD_")
-YAML_BOOLEANS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false"})
+# One expression, because that is cheaper for the API server than a chain of comparisons.
+RESERVED_PATTERN: Final = "^(PATH|HOME|IFS|LD_.*|BROOD_.*|(?i:y|n|yes|no|on|off|true|false))$"
 
 
 class Model(BaseModel):
@@ -49,6 +50,14 @@ class Model(BaseModel):
         validate_by_name=True,
         validate_by_alias=True,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, data: object) -> object:
+        # The API server drops a field whose value is null; so does this.
+        if isinstance(data, dict):
+            return {name: value for name, value in data.items() if value is not None}
+        return data
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form with exactly the fields that were given, so that merges and hashes see what the user wrote."""
@@ -70,10 +79,8 @@ def reserved_name_problem(name: str) -> str | None:
             f"{name!r} is no environment name: letters, digits and _, not beginning with a digit, "
             f"at most {ENVIRONMENT_NAME_LENGTH} characters"
         )
-    if name in RESERVED_NAMES or name.startswith(RESERVED_PREFIXES):
-        return f"{name!r} is reserved: PATH, HOME, IFS, LD_* and BROOD_* cannot be names of params or outputs"
-    if name.lower() in YAML_BOOLEANS:
-        return f"{name!r} is reserved: YAML 1.1 reads it as a boolean"
+    if re.fullmatch(RESERVED_PATTERN.strip("^$"), name):
+        return f"{name!r} is reserved: PATH, HOME, IFS, LD_*, BROOD_* and what YAML reads as a boolean (y, n, yes, no, on, off, true, false) are no names of params or outputs"
     return None
 
 
@@ -97,12 +104,21 @@ def format_time(value: datetime) -> str:
 
 # The CEL counterpart of `reserved_name_problem`; the pattern beside it covers the alphabet.
 _RESERVED_CEL: Final = {
-    "rule": (
-        "!(self in ['PATH', 'HOME', 'IFS']) && !self.startsWith('LD_') && !self.startsWith('BROOD_') && "
-        "!(self.lowerAscii() in ['y', 'n', 'yes', 'no', 'on', 'off', 'true', 'false'])"
-    ),
+    "rule": f"!self.matches('{RESERVED_PATTERN}')",
     "message": "reserved name: PATH, HOME, IFS, LD_*, BROOD_* and YAML booleans (y, n, yes, no, on, off, true, false) are refused",
 }
+
+# Two rules, because one would exceed the API server's cost budget for the tasks of local definitions.
+_PARAMS_CEL: Final = [
+    {
+        "rule": "self.all(k, k.matches('^[A-Za-z_][A-Za-z0-9_]*$'))",
+        "message": "the name of a param has letters, digits and _ only and does not begin with a digit",
+    },
+    {
+        "rule": f"self.all(k, !k.matches('{RESERVED_PATTERN}'))",
+        "message": _RESERVED_CEL["message"],
+    },
+]
 
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH, pattern=LABEL_VALUE)]
 """Name of a task, a definition or a local definition: a label value of at most 63 characters."""
@@ -115,13 +131,24 @@ EnvironmentName = Annotated[
 ]
 """Name of a param or an output."""
 
-Text = Annotated[str, StringConstraints(max_length=VALUE_LENGTH, strict=True), AfterValidator(_without_nul)]
+Text = Annotated[
+    str,
+    StringConstraints(max_length=VALUE_LENGTH, strict=True),
+    AfterValidator(_without_nul),
+    Field(json_schema_extra={"pattern": WITHOUT_NUL}),
+]
+"""Text that can be in an environment."""
 
 Value = Annotated[
     Text | StrictInt,
-    Field(json_schema_extra={"x-kubernetes-int-or-string": True, "maxLength": VALUE_LENGTH}),
+    Field(json_schema_extra={"x-kubernetes-int-or-string": True, "maxLength": VALUE_LENGTH, "pattern": WITHOUT_NUL}),
 ]
 """Value of a param: a string or an integer; other scalars must be quoted."""
+
+Values = Annotated[
+    dict[EnvironmentName, Value], Field(max_length=128, json_schema_extra={"x-kubernetes-validations": _PARAMS_CEL})
+]
+"""Params by name."""
 
 Template = Annotated[str, StringConstraints(max_length=TEMPLATE_LENGTH, strict=True)]
 """A string that may hold ``{{ … }}``."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StringConstraints, model_validator
 
-from brood.api.base import VALUE_LENGTH, JsonObject, Model, Seconds, Text
+from brood.api.base import VALUE_LENGTH, WITHOUT_NUL, JsonObject, Model, Seconds, Text
 from brood.api.rules import validations, violation
 
 MAIN_CONTAINER: Final = "main"
@@ -18,6 +18,7 @@ PRESERVED: Final[dict[str, Any]] = {"type": "object", "x-kubernetes-preserve-unk
 SCALAR: Final[dict[str, Any]] = {
     "x-kubernetes-preserve-unknown-fields": True,
     "maxLength": VALUE_LENGTH,
+    "pattern": WITHOUT_NUL,
     "minItems": 1,
     "maxItems": 0,
     "minProperties": 1,
@@ -36,7 +37,9 @@ class EnvVar(Model):
 
     name: str = Field(min_length=1, max_length=253, pattern="^[^=\\x00]+$", description="Name of the variable.")
     value: Text | StrictInt | StrictFloat | StrictBool | None = Field(
-        None, description="Its value; a template. Numbers and booleans are accepted and become their text."
+        None,
+        json_schema_extra=SCALAR,
+        description="Its value; a template. Numbers and booleans are accepted and become their text.",
     )
     value_from: Annotated[JsonObject, Field(json_schema_extra=PRESERVED)] | None = Field(
         None, description="A source as in core/v1: configMapKeyRef, secretKeyRef, fieldRef, resourceFieldRef."

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, StringConstraints, model_validator
 
-from brood.api.base import EnvironmentName, Model, NonNegative, ObjectName, Seconds, Text, Value
+from brood.api.base import Model, NonNegative, ObjectName, Seconds, Text, Values
 from brood.api.metadata import ObjectMeta
 from brood.api.rules import validations
 from brood.api.status import JobRunStatus
@@ -97,9 +97,8 @@ class JobRunSpec(Model):
     model_config = ConfigDict(json_schema_extra=RUN_RULES)
 
     definition_ref: RunDefinitionRef = Field(description="The definition to follow; immutable.")
-    params: dict[EnvironmentName, Value] = Field(
+    params: Values = Field(
         default_factory=dict,
-        max_length=128,
         description="Values of the definition's params, strings or integers; data, never templates. Immutable.",
     )
     rerun_of: RerunRef | None = Field(

@@ -71,6 +71,10 @@ def _convert(node: Mapping[str, Any], *, definitions: Mapping[str, Schema], desc
                 name: _convert(child, definitions=definitions, described=True)
                 for name, child in flat["properties"].items()
             }
+        case "object" if "patternProperties" in flat:
+            # A pattern of the keys is for CEL to say; a structural schema knows one schema for all values.
+            (values,) = flat["patternProperties"].values()
+            kept["additionalProperties"] = _convert(values, definitions=definitions, described=False)
         case "object" if flat.get("additionalProperties", True) is True:
             kept["x-kubernetes-preserve-unknown-fields"] = True
         case "object":

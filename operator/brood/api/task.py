@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, StringConstraints, model_validator
 
-from brood.api.base import EnvironmentName, ExitCode, Model, NonNegative, ObjectName, Seconds, Template, Value
+from brood.api.base import EnvironmentName, ExitCode, Model, NonNegative, ObjectName, Seconds, Template, Values
 from brood.api.container import Container, EnvVar, PodTemplate, Script, check_container
 from brood.api.parallel import Parallel
 from brood.api.rules import violation
@@ -123,9 +123,8 @@ class ChildCall(Model):
     definition_ref: DefinitionRef = Field(
         description="The definition that the child run follows; resolved before it is created."
     )
-    params: dict[EnvironmentName, Value] = Field(
+    params: Values = Field(
         default_factory=dict,
-        max_length=128,
         description="Params of the child run; templates. Values are strings or integers. They replace an item.",
     )
 

@@ -8,6 +8,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -32,6 +33,8 @@ TEMPLATE_LENGTH: Final = 4096
 
 CRD_DEFAULT: Final[dict[str, Any]] = {"x-brood-default": True}
 """Marks a field whose default the API server fills in; others must stay absent where the user said nothing, because they merge."""
+
+RESERVED_WORDS: Final = "PATH, HOME, IFS, LD_*, BROOD_* and YAML booleans (y, n, yes, no, on, off, true, false)"
 
 # One expression, because that is cheaper for the API server than a chain of comparisons.
 RESERVED_PATTERN: Final = "^(PATH|HOME|IFS|LD_.*|BROOD_.*|(?i:y|n|yes|no|on|off|true|false))$"
@@ -80,7 +83,7 @@ def reserved_name_problem(name: str) -> str | None:
             f"at most {ENVIRONMENT_NAME_LENGTH} characters"
         )
     if re.fullmatch(RESERVED_PATTERN.strip("^$"), name):
-        return f"{name!r} is reserved: PATH, HOME, IFS, LD_*, BROOD_* and what YAML reads as a boolean (y, n, yes, no, on, off, true, false) are no names of params or outputs"
+        return f"{name!r} is reserved: {RESERVED_WORDS} are refused"
     return None
 
 
@@ -105,7 +108,7 @@ def format_time(value: datetime) -> str:
 # The CEL counterpart of `reserved_name_problem`; the pattern beside it covers the alphabet.
 _RESERVED_CEL: Final = {
     "rule": f"!self.matches('{RESERVED_PATTERN}')",
-    "message": "reserved name: PATH, HOME, IFS, LD_*, BROOD_* and YAML booleans (y, n, yes, no, on, off, true, false) are refused",
+    "message": f"reserved name: {RESERVED_WORDS} are refused",
 }
 
 # Two rules, because one would exceed the API server's cost budget for the tasks of local definitions.
@@ -139,8 +142,21 @@ Text = Annotated[
 ]
 """Text that can be in an environment."""
 
+
+def _value(value: object) -> object:
+    """Refuse what is neither text nor an integer, with one error instead of one for each type of the union."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("must be a string or an integer; quote other values")  # noqa: TRY004 - pydantic wants ValueError
+    if isinstance(value, str):
+        _without_nul(value)
+        if len(value) > VALUE_LENGTH:
+            raise ValueError(f"has more than {VALUE_LENGTH} characters")
+    return value
+
+
 Value = Annotated[
-    Text | StrictInt,
+    str | int,
+    BeforeValidator(_value),
     Field(json_schema_extra={"x-kubernetes-int-or-string": True, "maxLength": VALUE_LENGTH, "pattern": WITHOUT_NUL}),
 ]
 """Value of a param: a string or an integer; other scalars must be quoted."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, Self
 
-from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StringConstraints, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from brood.api.base import VALUE_LENGTH, WITHOUT_NUL, JsonObject, Model, Seconds, Text
 from brood.api.rules import validations, violation
@@ -30,13 +30,21 @@ PodTemplate = Annotated[JsonObject, Field(json_schema_extra=PRESERVED)]
 Script = Annotated[Text, StringConstraints(min_length=1, max_length=SCRIPT_LENGTH)]
 
 
+def _scalar(value: object) -> object:
+    if not isinstance(value, str | int | float | bool):
+        raise ValueError("must be a string, number or boolean")  # noqa: TRY004 - pydantic wants ValueError
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError("is text without NUL")
+    return value
+
+
 class EnvVar(Model):
     """A core/v1 EnvVar; numbers and booleans are accepted as values too."""
 
     model_config = ConfigDict(json_schema_extra={"not": {"required": ["value", "valueFrom"]}})
 
     name: str = Field(min_length=1, max_length=253, pattern="^[^=\\x00]+$", description="Name of the variable.")
-    value: Text | StrictInt | StrictFloat | StrictBool | None = Field(
+    value: Annotated[str | int | float | bool, BeforeValidator(_scalar)] | None = Field(
         None,
         json_schema_extra=SCALAR,
         description="Its value; a template. Numbers and booleans are accepted and become their text.",

@@ -1,11 +1,22 @@
 """``JobDefinition``: what to do."""
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, StrictBool, StrictInt, StringConstraints, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, model_validator
 
-from brood.api.base import CRD_DEFAULT, EnvironmentName, Model, NonNegative, ObjectName, Seconds, Template, Value
+from brood.api.base import (
+    CRD_DEFAULT,
+    TEMPLATE_LENGTH,
+    EnvironmentName,
+    Model,
+    NonNegative,
+    ObjectName,
+    Seconds,
+    Template,
+    Value,
+)
 from brood.api.container import EnvVar, Handlers
 from brood.api.definitionrules import (
     ARTIFACTS_RULES,
@@ -27,14 +38,25 @@ QUANTITY: Final = "^[+]?([0-9]+|[0-9]*\\.[0-9]+)(([KMGTPE]i)|[mkMGTPE]|([eE][-+]
 
 # An integer, or a string that is one or holds an expression.
 COUNT_OR_TEMPLATE: Final = "^[1-9][0-9]{0,8}$|\\{\\{"
+
+
+def _count_or_template(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    if isinstance(value, str) and len(value) <= TEMPLATE_LENGTH and re.search(COUNT_OR_TEMPLATE, value):
+        return value
+    raise ValueError("must be an integer of at least 1, or a template that renders to one")
+
+
 MaxActiveTasks = Annotated[
-    Annotated[StrictInt, Field(ge=1)] | Annotated[Template, StringConstraints(pattern=COUNT_OR_TEMPLATE)],
+    int | str,
+    BeforeValidator(_count_or_template),
     Field(
         json_schema_extra={
             "x-kubernetes-int-or-string": True,
             "minimum": 1,
             "pattern": COUNT_OR_TEMPLATE,
-            "maxLength": 4096,
+            "maxLength": TEMPLATE_LENGTH,
         }
     ),
 ]

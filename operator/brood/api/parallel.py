@@ -1,22 +1,37 @@
 """``parallel``: a body done once per item."""
 
+import re
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, JsonValue, StrictBool, StrictInt, StringConstraints, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    model_validator,
+)
 
 from brood.api.base import CRD_DEFAULT, Model, Template
 from brood.api.rules import violation
 
+PERCENT = "^(100|[1-9]?[0-9])%$"
+
+
+def _max_failures(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, str) and re.fullmatch(PERCENT.strip("^$"), value):
+        return value
+    raise ValueError("must be an integer of at least 0, or a percentage such as '10%'")
+
+
 MaxFailures = Annotated[
-    Annotated[StrictInt, Field(ge=0)] | Annotated[str, StringConstraints(pattern="^(100|[1-9]?[0-9])%$", strict=True)],
-    Field(
-        json_schema_extra={
-            "x-kubernetes-int-or-string": True,
-            "minimum": 0,
-            "pattern": "^(100|[1-9]?[0-9])%$",
-            "maxLength": 4,
-        }
-    ),
+    int | str,
+    BeforeValidator(_max_failures),
+    Field(json_schema_extra={"x-kubernetes-int-or-string": True, "minimum": 0, "pattern": PERCENT, "maxLength": 4}),
 ]
 
 # CEL cannot see `items`, whose elements are of any type; a schema can.

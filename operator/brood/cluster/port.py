@@ -107,6 +107,12 @@ class Port(Protocol):
     async def list(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> Listing:
         """List objects, paged underneath."""
 
+    def pages(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> AsyncIterator[Listing]:
+        """Yield the same objects page by page, so that who keeps little of each never holds all of them.
+
+        There is at least one page; all carry the resourceVersion of the first, which is the one to watch from.
+        """
+
     def watch(
         self, kind: Kind, *, resource_version: str, namespace: str | None = None, labels: str | None = None
     ) -> AsyncIterator[WatchEvent]:

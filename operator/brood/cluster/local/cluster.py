@@ -65,6 +65,13 @@ class LocalCluster:
         """List objects."""
         return self.store.list(kind, namespace=namespace, labels=labels)
 
+    async def pages(
+        self, kind: Kind, *, namespace: str | None = None, labels: str | None = None
+    ) -> AsyncIterator[Listing]:
+        """List objects page by page."""
+        for page in self.store.pages(kind, namespace=namespace, labels=labels):
+            yield page
+
     def watch(
         self, kind: Kind, *, resource_version: str, namespace: str | None = None, labels: str | None = None
     ) -> AsyncIterator[WatchEvent]:

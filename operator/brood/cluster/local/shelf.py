@@ -70,12 +70,6 @@ class Shelf:
         """Forget an object."""
         del self._objects[key]
 
-    def scan(self, namespace: str | None) -> Iterator[Manifest]:
-        """Yield the objects of one namespace, or all."""
-        for key, found in self._objects.items():
-            if namespace is None or key[0] == namespace:
-                yield self._unpack(found) if isinstance(found, _Packed) else found
-
     def _pack(self, manifest: Manifest) -> _Packed:
         raw = orjson.dumps(manifest)
         labels = manifest["metadata"].get("labels") or {}

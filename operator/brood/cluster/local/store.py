@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
@@ -23,6 +23,9 @@ from brood.cluster.timestamps import format_time
 
 EVENTS_KEPT = 1000
 """An API server forgets Events after an hour; here the oldest go."""
+
+PAGE = 500
+"""Objects in a page of a listing."""
 
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # of the API server: no vowels, no words
 _SYSTEM_FIELDS = (
@@ -83,11 +86,23 @@ class ObjectStore:
 
     def list(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> Listing:
         """List objects in the order of their creation; raises `Invalid` for a selector that is none."""
-        objects = self._shelves[kind].scan(namespace)
-        if labels:
-            wanted = label_selector(labels)
-            objects = (one for one in objects if wanted(one["metadata"].get("labels") or {}))
-        return Listing([*objects], str(self._version))
+        pages = self.pages(kind, namespace=namespace, labels=labels)
+        return Listing([one for page in pages for one in page.items], str(self._version))
+
+    def pages(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> Iterator[Listing]:
+        """List objects in pages. What is written meanwhile may show in a later page, and follows in a watch too."""
+        shelf, version = self._shelves[kind], str(self._version)
+        wanted = label_selector(labels) if labels else None
+        page: list[Manifest] = []
+        for key in [*shelf]:
+            found = shelf.get(key) if namespace in (None, key[0]) else None
+            if found is None or (wanted is not None and not wanted(found["metadata"].get("labels") or {})):
+                continue
+            page.append(found)
+            if len(page) == PAGE:
+                yield Listing(page, version)
+                page = []
+        yield Listing(page, version)
 
     def watch(
         self, kind: Kind, *, resource_version: str, namespace: str | None = None, labels: str | None = None

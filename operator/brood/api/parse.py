@@ -156,7 +156,7 @@ def _describe(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     if kind == "extra_forbidden":
         return path, _unknown_field(str(loc[-1]), _model_at(model, loc[:-1]))
     if loc and loc[-1] == "[key]":
-        return path, _bad_key(loc[-2], str(context.get("error", "")))
+        return field_path(loc[:-2]), _bad_key(given, str(context.get("error", "")))
     if kind == "invalid_key":
         return field_path(loc[:-1]), _bad_key(given, "")
     if kind == "too_short":

@@ -225,10 +225,24 @@ DEFINITION_STATUS: TypeAdapter[JobDefinitionStatus] = TypeAdapter(JobDefinitionS
 
 
 def status_to_json(status: JobRunStatus | JobDefinitionStatus) -> dict[str, Any]:
-    """Return the wire form; fields that are None are left out."""
+    """Return the wire form.
+
+    Fields that are None are left out, and what is empty in the rows, of which there may be hundreds; at the top an empty value
+    stays, so that a merge patch made of this overwrites what was there.
+    """
     adapter = RUN_STATUS if isinstance(status, JobRunStatus) else DEFINITION_STATUS
     wire: dict[str, Any] = adapter.dump_python(status, mode="json", by_alias=True, exclude_none=True)  # type: ignore[arg-type]
+    for rows in ("tasks", "handlers"):
+        if rows in wire:
+            wire[rows] = [_without_empty(row) for row in wire[rows]]
     return wire
+
+
+def _without_empty(row: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in row.items() if value not in ("", {}, [])}
+    if "items" in kept:
+        kept["items"] = {key: value for key, value in kept["items"].items() if value != ""}
+    return kept
 
 
 def run_status_from_json(data: object) -> JobRunStatus:

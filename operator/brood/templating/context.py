@@ -1,6 +1,6 @@
 """What the names of an expression stand for, in one run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from brood.templating.access import Missing
@@ -88,7 +88,7 @@ class Context:
     def output(self, name: str) -> object:
         """Return an output by its declared name, or what is missing."""
         if name in self.outputs:
-            return self._text(self.outputs[name], "output", name)
+            return self.text(self.outputs[name], "output", name)
         return Missing(lambda: absent("outputs", name, self.outputs))
 
     def task_field(self, task: str, field: str) -> object:
@@ -99,9 +99,9 @@ class Context:
         if field not in known or (value := known[field]) is ABSENT:
             return Missing(lambda: absent(f"tasks.{task}", field, known))
         if field == "output" and isinstance(value, str | OutputText):
-            return self._text(value, "task", task)
+            return self.text(value, "task", task)
         if field == "outputs" and isinstance(value, Mapping):
-            return {name: self._text(text, "task", task, name) for name, text in value.items()}
+            return _TaskOutputs(self, task, value)
         return value
 
     def item_value(self) -> object:
@@ -112,13 +112,33 @@ class Context:
         """Return the item's index, or what is missing."""
         return Missing(lambda: _ONLY_ITEMS.format("index")) if self.index is None else self.index
 
-    def _text(self, value: str | OutputText, *key: str) -> OutputText:
+    def text(self, value: str | OutputText, *key: str) -> OutputText:
+        """Return an output as the one object of this context that stands for it, so that it is parsed once."""
         if isinstance(value, OutputText):
             return value
         text = self._texts.get(key)
         if text is None:
             text = self._texts[key] = OutputText(value)
         return text
+
+
+class _TaskOutputs(Mapping[str, OutputText]):
+    """The outputs of one task: a large one may have to be fetched, so only those that are named are looked at."""
+
+    def __init__(self, context: Context, task: str, outputs: Mapping[str, str | OutputText]) -> None:
+        self._context, self._task, self._outputs = context, task, outputs
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._outputs
+
+    def __getitem__(self, name: str) -> OutputText:
+        return self._context.text(self._outputs[name], "task", self._task, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._outputs)
+
+    def __len__(self) -> int:
+        return len(self._outputs)
 
 
 _ONLY_ITEMS: Final = "{} exists only in params of a parallel task; there are: params, run, tasks, outputs"

@@ -1,7 +1,6 @@
 """What a template's author reads when something is wrong: one line that names field, expression and cause."""
 
 import difflib
-import re
 from collections.abc import Collection
 from itertools import islice
 
@@ -14,8 +13,6 @@ _MAX_LISTING = 110
 _MAX_LISTED = 1000
 _MAX_CANDIDATES = 200
 _MAX_CANDIDATE = 64
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class ExpressionError(Exception):
@@ -54,10 +51,10 @@ class PatternError(TemplateError):
 
 
 def one_line(text: str, limit: int, *, keep_end: bool = False) -> str:
-    """Make `text` fit for a message: no control characters, no lone surrogates, at most `limit` characters."""
+    """Make `text` fit for a message: at most `limit` characters, each of them one that prints."""
     if len(text) > limit:
         text = "…" + text[1 - limit :] if keep_end else text[: limit - 1] + "…"
-    return _CONTROL.sub(" ", text).encode(errors="replace").decode()
+    return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
 
 
 def absent(owner: str, name: object, names: Collection[object]) -> str:

@@ -106,8 +106,8 @@ def text_of(budget: Budget, value: object) -> str:
     The exact text of a text or an output; integers decimal; "booleans, floats and null become their JSON text"
     (contract, section 4); lists and objects compact JSON.
     """
-    if type(value) is str:
-        return value
+    if isinstance(value, str):
+        return str.__str__(value)
     if isinstance(value, OutputText):
         return value.text
     if isinstance(value, int) and not isinstance(value, bool):
@@ -137,6 +137,8 @@ def _to_value(value: object, depth: int) -> Value:
         return value
     if isinstance(value, OutputText):
         return check_text(value.text)
+    if isinstance(value, str):
+        return check_text(str.__str__(value))
     if isinstance(value, int):
         return check_integer(value)
     if isinstance(value, float):

@@ -106,7 +106,8 @@ class PodView:
     started_at: datetime | None = None  # of container main
     ended: ContainerEnd | None = None  # of container main
     deletion_grace: int | None = None
-    nonce: str = ""  # marks the frames of large results in the log (annotation)
+    nonce: str = ""  # marks the frames of large results in the log (annotation); "" for a container without a script
+    captures: bool = False  # annotation brood.dev/capture: the log of a container without a script is its output
     lock: str = ""  # label brood.dev/lock
     pools: tuple[str, ...] = ()
 
@@ -198,7 +199,9 @@ class PodRequest:
     """One attempt of a container task or handler; every template is rendered, every value exact.
 
     ``container`` is a core/v1 Container without ``name``; ``pod_template`` a core/v1 PodTemplateSpec merged under what brood
-    builds. ``params`` keep their declared order (``$1`` …); ``outputs`` are the upstream ones by name.
+    builds. Of the container, ``command``, ``args`` and ``env`` reach the kubelet as they stand here, so that ``$(NAME)`` keeps its
+    meaning of core/v1: where a string of these came out of a template, every ``$`` in the rendered text is doubled here already.
+    ``params`` keep their declared order (``$1`` …); ``outputs`` are the upstream ones by name.
     """
 
     namespace: str

@@ -50,6 +50,9 @@ MANAGED_BY_BROOD: Final = "brood"
 NONCE: Final = f"{GROUP}/nonce"
 """Annotation of a Pod: the random word that marks the frames of a large result in its log."""
 
+CAPTURE: Final = f"{GROUP}/capture"
+"""Annotation ``log`` of a Pod without a script: its log is the task's output."""
+
 POOLS: Final = f"{GROUP}/pools"
 """Annotation of a Pod: JSON array of the pools in which it holds a slot while it lives."""
 

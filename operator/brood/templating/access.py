@@ -58,13 +58,13 @@ def member(value: object, key: object, path: str) -> object:
     path
         What the author wrote for `value`, for messages.
     """
+    value, key = defined(value), plain(key)
     if isinstance(value, OutputText):
         try:
             value = value.walk()
         except ExpressionError as error:
             message = f"{path} {error}, so it has no '{one_line(str(key), 40)}'"
             return Missing(lambda: message)
-    value, key = defined(value), plain(key)
     if isinstance(value, Mapping):
         return _of_object(value, key, path)
     if isinstance(value, list | tuple):

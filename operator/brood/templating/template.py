@@ -5,6 +5,8 @@ from functools import lru_cache, reduce
 from operator import or_
 from typing import NoReturn
 
+from jinja2 import UndefinedError
+
 from brood.templating.access import defined, plain
 from brood.templating.compiler import compile_expression
 from brood.templating.context import Context
@@ -16,7 +18,8 @@ from brood.templating.scan import is_template, split
 from brood.templating.values import Value, check_text, print_json, text_of, to_value
 
 _MAX_CACHED_SOURCE = 8 * 1024  # so that the cache stays below 20 MB whatever users write
-_FAULTS = (ArithmeticError, RecursionError, TypeError, ValueError)
+_FAULTS = (ArithmeticError, RecursionError, TypeError, UndefinedError, ValueError)
+"""What Python itself may raise on unusual values; nothing of it may end the pass over a whole run."""
 
 
 @dataclass(frozen=True, slots=True)

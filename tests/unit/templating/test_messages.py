@@ -34,6 +34,8 @@ def refusal(source: str, context: Context = ITEM, field: str = FIELD) -> str:
         ("{{ outputs.R.outputs.CALC }}", "outputs.R.outputs is a list of 2, reached by position; it has no 'CALC'"),
         ("{{ outputs.R.summary.total.x }}", "outputs.R.summary.total is a number; it has no 'x'"),
         ("{{ outputs.TEXT.a }}", "outputs.TEXT is not JSON (Expecting value at character 0), so it has no 'a'"),
+        ("{{ outputs.TEXT[params.nope] }}", "params has no 'nope'"),
+        ("{{ outputs.R[params.nope] }}", "params has no 'nope'"),
         ("{{ params.ENV.a }}", "params.ENV is text; it has no 'a'"),
         ("{{ params.ENV[0] }}", "params.ENV is text; it has no '0'"),
         ("{{ run.nam }}", "run has no 'nam'; did you mean 'name'? there are: name, namespace, root, uid"),

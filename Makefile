@@ -8,8 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
-# Two workers; what needs the test cluster stays together in one of them.
-PYTEST_ARGS ?= -n 2 --dist loadgroup
+# Two workers; the tests that need a cluster stay together in one of them (tests/conftest.py).
+PYTEST_ARGS ?= -n 2
 TESTS ?=
 NODE ?= real
 
@@ -44,7 +44,7 @@ test: dev ## all tests, the ones on a real Kubernetes node included (root and Go
 	@$(BIN)/python -m pytest $(PYTEST_ARGS) $(TESTS)
 
 test-fast: dev ## the tests that need no cluster and less than ten seconds each
-	@$(BIN)/python -m pytest -n 2 -m "not kubernetes and not slow" $(TESTS)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not kubernetes and not slow" $(TESTS)
 
 verify: dev ## lint, format, types, layers, and whether generated files are current
 	@$(BIN)/ruff check

@@ -1,11 +1,21 @@
-"""What all tests share: how hypothesis runs, and which tests need a cluster."""
+"""What all tests share: how hypothesis runs, the clusters, and how tests are spread over workers.
+
+`tests.cluster.sessions` says how the environment changes what the fixtures `kube` and `kwok` give.
+"""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+from tests.cluster import sessions
+from tests.cluster.access import Cluster
 
 CLUSTER_FIXTURES = {"kube", "kwok"}
+CLUSTER_TESTS = ("tests/kubernetes/", "tests/contract/")
 
 # No deadline per example: the machine is shared. `HYPOTHESIS_PROFILE=thorough` is for a night.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -13,12 +23,39 @@ settings.register_profile("thorough", deadline=None, max_examples=2000, suppress
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+@pytest.fixture(scope="session")
+def kube() -> Iterator[Cluster]:
+    """Give a cluster with a real node and the CRDs; an existing one where ``KUBECONFIG`` names it."""
+    with sessions.cluster("real") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def kwok() -> Iterator[Cluster]:
+    """Give a cluster with simulated nodes, the CRDs and an audit log; needs no root."""
+    with sessions.cluster("kwok") as started:
+        yield started
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects by marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses a cluster, and keep it in one worker, so that each cluster is started once."""
+    """Mark what uses a cluster by what it uses."""
     for item in items:
         used = CLUSTER_FIXTURES.intersection(getattr(item, "fixturenames", ()))
         if used:
             item.add_marker(pytest.mark.kubernetes)
-            item.add_marker(pytest.mark.xdist_group("cluster"))
         if "kwok" in used:
             item.add_marker(pytest.mark.kwok)
+
+
+class _OneWorkerForClusters(LoadScopeScheduling):  # type: ignore[misc] (xdist has no types)
+    """Spreads tests one by one, but for those that use a cluster: one worker has them all, so each is started once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "clusters" if nodeid.startswith(CLUSTER_TESTS) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Schedule `-n` workers; xdist's own groups are not kept by pytest 9."""
+    return _OneWorkerForClusters(config, log)

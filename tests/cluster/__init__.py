@@ -1,8 +1,8 @@
 """A real Kubernetes on this machine, for tests: built from plain binaries, needing package registries only.
 
 ``python -m tests.cluster up --node real|kwok|none`` starts etcd, kube-apiserver, controller manager and scheduler, and
-either a kubelet on containerd (``real``: Pods are containers; needs root) or kwok's simulated nodes (``kwok``: thousands
-of Pods that succeed at once; needs no root). ``down`` stops what ``up`` started and removes its state.
+either a kubelet on containerd (``real``: Pods are containers; needs root) or kwok's simulated nodes (``kwok``:
+thousands of Pods that succeed at once; needs no root). ``down`` stops what ``up`` started and removes its state.
 
 Where things are, one concept a file:
 
@@ -12,5 +12,6 @@ Where things are, one concept a file:
 - `state`: one cluster's directory, ports and network; several clusters may live side by side
 - `pki`, `processes`, `controlplane`: certificates, child processes, the control plane
 - `node`, `cgroups`, `volumes`: the real node; `kwok`: the simulated ones
-- `lifecycle`: up, down, status; `access`: what tests do with a running cluster; `audit`: API requests, counted
+- `lifecycle`: up, down, status; `sessions`: a cluster for as long as tests run
+- `access`: what tests do with a running cluster; `audit`: API requests, counted
 """

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ class Cluster:
         KubectlError
             If `check` holds and kubectl exits with anything but 0.
         """
-        command = [str(program("kubectl")), "--kubeconfig", str(self.kubeconfig), *arguments]
+        command = [kubectl_program(), "--kubeconfig", str(self.kubeconfig), *arguments]
         fed = input or ""  # never the terminal's
         done = subprocess.run(command, input=fed, capture_output=True, text=True, check=False)
         if done.returncode == 0:
@@ -105,6 +106,12 @@ class Cluster:
             for target in (word for word in listed if "/" in word):
                 patch = '{"metadata":{"finalizers":null}}'
                 self.kubectl("patch", target, "-n", namespace, "--type=merge", "-p", patch, check=False)
+
+
+def kubectl_program() -> str:
+    """Return the kubectl of the test cluster, or that of the machine where the former has not been built."""
+    ours = program("kubectl")
+    return str(ours) if ours.exists() else shutil.which("kubectl") or str(ours)
 
 
 def install_crds(cluster: Cluster) -> None:

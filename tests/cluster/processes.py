@@ -79,7 +79,7 @@ def wait_until(ready: Callable[[], bool], *, state: State, name: str, seconds: f
         time.sleep(POLL)
 
 
-def succeeds(command: Sequence[str | Path]) -> bool:
+def succeeds(command: Sequence[object]) -> bool:
     """Whether a command exits with 0; its output is of no interest."""
     return subprocess.run([str(part) for part in command], capture_output=True, check=False).returncode == 0
 

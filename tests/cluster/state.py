@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.cluster.places import Missing
 
 LONGEST_SOCKET = 100  # bytes; a path of a Unix socket has 108, and containerd adds to it
-PORT_NAMES = ("api", "etcd", "etcd_peer", "controllers", "scheduler", "registry", "kubelet", "kubelet_health", "kwok")
+PORT_NAMES = ("api", "etcd", "etcd_peer", "controllers", "scheduler", "registry", "kubelet", "kubelet_health")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.kwok)
 
 
-class _OneWorkerForClusters(LoadScopeScheduling):  # type: ignore[misc] (xdist has no types)
+class _OneWorkerForClusters(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
     """Spreads tests one by one, but for those that use a cluster: one worker has them all, so each is started once."""
 
     def _split_scope(self, nodeid: str) -> str:

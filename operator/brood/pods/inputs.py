@@ -1,0 +1,196 @@
+"""How params, outputs and items reach a container: in its environment while they are small, as files when they are not.
+
+Contract §1.4: "as environment variables (`$URL`, `$RESULTS`) and as files (`$BROOD_PARAMS`, one JSON object;
+`$BROOD_INPUTS/NAME`), byte-exact, never pasted into shell text. … A value above 32 KiB is only a file. Order of precedence:
+`env` < params < outputs < `BROOD_*`."
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from brood.pods.shell import call, quote
+from brood.views import ConfigMapRequest, PodPaths, PodRequest
+
+ENV_LIMIT: Final = 32 * 1024
+"""Bytes of the largest value that travels in the environment."""
+
+ENV_TOTAL: Final = 512 * 1024
+"""Bytes of all of them; the largest beyond become files, because the kernel takes 2 MiB of environment and arguments in all, and
+the API server 1.5 MiB of Pod."""
+
+ARGUMENT_LIMIT: Final = 128 * 1024 - 1
+"""Bytes of the largest argument that the kernel passes on; a longer ``$1`` is empty, and a file."""
+
+CONFIG_MAP_LIMIT: Final = 1000 * 1000
+"""Bytes of values in one ConfigMap; the API server takes 1 MiB."""
+
+PARAMS_FILE: Final = ".params"
+SETUP_FILE: Final = ".setup"
+ITEM: Final = "BROOD_ITEM"
+
+_CHANGED_BY_SHELLS: Final = frozenset(
+    "_ DIRSTACK EUID FUNCNAME GROUPS HISTCMD HOSTNAME LINENO OLDPWD OPTARG OPTIND PIPESTATUS PPID PWD RANDOM SECONDS SHLVL UID"
+    " BASH BASHOPTS BASHPID SHELLOPTS COMP_WORDBREAKS EPOCHSECONDS EPOCHREALTIME SRANDOM PS1 PS2 PS4 MAIL MAILPATH".split()
+)
+"""Variables that a shell may set itself when it starts: their values are written out for the runner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A ConfigMap, and which of its keys become files of which name; None: all by their own."""
+
+    config_map: str
+    items: tuple[tuple[str, str], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a container is given.
+
+    ``env`` has the values that are small enough, ``files`` the paths of the others, ``sources`` where those come from, ``setup``
+    the runner's commands; ``config_maps`` are to be created before the Pod.
+    """
+
+    env: Mapping[str, str]
+    files: Mapping[str, str] = field(default_factory=dict)
+    setup: str = ""
+    sources: tuple[Source, ...] = ()
+    config_maps: tuple[ConfigMapRequest, ...] = ()
+
+
+def size(text: str) -> int:
+    """Return how many bytes a text has."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def plan_inputs(request: PodRequest, *, paths: PodPaths, runner: bool, commands: str = "") -> Inputs:
+    """Decide for every value which way it goes.
+
+    Parameters
+    ----------
+    request
+        Whose params, outputs and item they are.
+    paths
+        Where files appear in the container.
+    runner
+        Whether the runner will be there to write files from the environment.
+    commands
+        More commands of the runner's for its setup.
+    """
+    values = dict(request.params) | dict(request.outputs)
+    if request.item is not None:
+        values[ITEM] = request.item
+    large = _large(values)
+    params = json.dumps(dict(request.params), ensure_ascii=False, separators=(",", ":"))
+    projection = _Projection(request, paths.files)
+    for name in large:
+        if name in request.output_refs and values[name] == dict(request.outputs).get(name):
+            projection.refer(name, *request.output_refs[name])
+        else:
+            projection.add(name, values[name])
+    if size(params) > ENV_LIMIT:
+        projection.add(PARAMS_FILE, params)
+    env = {name: value for name, value in values.items() if name not in large}
+    setup = ""
+    if runner:
+        if size(params) <= ENV_LIMIT:
+            commands = call("brood_text", PARAMS_FILE, params) + commands
+        setup = "".join(_setup(request, values=values, files=projection.files)) + commands
+        if size(setup) > ENV_LIMIT:
+            projection.add(SETUP_FILE, setup)
+            setup = f". {quote(projection.files[SETUP_FILE])}\n"
+    return Inputs(env, projection.files, setup, projection.sources, projection.config_maps)
+
+
+def _large(values: Mapping[str, str]) -> frozenset[str]:
+    """Return the names whose values are only files."""
+    sizes = sorted(((size(value), name) for name, value in values.items()), reverse=True)
+    total, large = sum(bytes_ for bytes_, _ in sizes), set()
+    for bytes_, name in sizes:
+        if bytes_ <= ENV_LIMIT and total <= ENV_TOTAL:
+            break
+        large.add(name)
+        total -= bytes_
+    return frozenset(large)
+
+
+def _setup(request: PodRequest, *, values: Mapping[str, str], files: Mapping[str, str]) -> Iterator[str]:
+    """Yield the commands that write the files and set ``$1 …``."""
+    plain = [name for name in values if name not in files and name not in _CHANGED_BY_SHELLS]
+    if plain:
+        yield call("brood_env", *plain)
+    for name, value in values.items():
+        if name in files:
+            yield call("brood_file", name, files[name])
+        elif name in _CHANGED_BY_SHELLS:
+            yield call("brood_text", name, value)
+    words = []
+    for number, (name, value) in enumerate(_positional(request), start=1):
+        if values.get(name) != value or (name not in files and name in _CHANGED_BY_SHELLS):
+            words.append(quote(value))
+        elif name not in files:
+            words.append(f'"${name}"')
+        elif size(value) <= ARGUMENT_LIMIT:
+            yield f"BROOD_{number}=$(cat {quote(files[name])} && echo .)\n"
+            words.append(f'"${{BROOD_{number}%.}}"')
+        else:
+            words.append("''")
+    if words:
+        yield f"set -- {' '.join(words)}\n"
+
+
+def _positional(request: PodRequest) -> tuple[tuple[str, str], ...]:
+    """Return ``$1 …`` with the names by which their values are known."""
+    if request.positional is None:
+        return request.params
+    return tuple((ITEM if value == request.item else "", value) for value in request.positional)
+
+
+class _Projection:
+    """Collects the values that become files, all in one directory."""
+
+    def __init__(self, request: PodRequest, directory: str) -> None:
+        self._request = request
+        self._directory = directory
+        self._own: list[dict[str, str]] = []
+        self._room = 0
+        self._others: dict[str, list[tuple[str, str]]] = {}
+        self.files: dict[str, str] = {}
+
+    def add(self, name: str, value: str) -> None:
+        """Put a value into a ConfigMap of this Pod's own."""
+        if not self._own or size(value) > self._room:
+            self._own.append({})
+            self._room = CONFIG_MAP_LIMIT
+        self._room -= size(value)
+        self._own[-1][name] = value
+        self.files[name] = f"{self._directory}/{name}"
+
+    def refer(self, name: str, config_map: str, key: str) -> None:
+        """Use a value where it lies."""
+        self._others.setdefault(config_map, []).append((key, name))
+        self.files[name] = f"{self._directory}/{name}"
+
+    @property
+    def config_maps(self) -> tuple[ConfigMapRequest, ...]:
+        """The ConfigMaps to create."""
+        request = self._request
+        return tuple(
+            ConfigMapRequest(
+                namespace=request.namespace, name=name, run=request.run, run_uid=request.run_uid, data=data
+            )
+            for name, data in zip(self._names, self._own, strict=True)
+        )
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Everything to project."""
+        others = (Source(name, tuple(items)) for name, items in self._others.items())
+        return (*map(Source, self._names), *others)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        name = self._request.name
+        return tuple(name if number == 1 else f"{name}-{number}" for number in range(1, len(self._own) + 1))

@@ -1,0 +1,63 @@
+"""Putting the user's Pod template under what brood builds.
+
+"a core/v1 PodTemplateSpec merged under the Pod that brood builds" (contract §1.1): objects merge by key; lists whose entries have a
+key of their own, as in Kubernetes' strategic merge, merge by it; of any other list the upper one stands alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+KEYS: Final[Mapping[str, str]] = {
+    "containers": "name",
+    "initContainers": "name",
+    "volumes": "name",
+    "volumeMounts": "mountPath",
+    "volumeDevices": "devicePath",
+    "ports": "containerPort",
+    "imagePullSecrets": "name",
+    "hostAliases": "ip",
+}
+"""Lists of a Pod whose entries merge, with the key of their entries (``patchMergeKey`` in core/v1)."""
+
+ENV: Final = "env"
+"""The list whose entries replace each other by name: ``value`` and ``valueFrom`` exclude each other."""
+
+
+def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both in one; what is in ``over`` wins. Neither is changed."""
+    merged = dict(under)
+    for field, value in over.items():
+        below = merged.get(field)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            merged[field] = merge(below, value)
+        elif isinstance(value, list) and isinstance(below, list) and field == ENV:
+            merged[field] = merge_list(below, value, key="name", replace=True)
+        elif isinstance(value, list) and isinstance(below, list) and field in KEYS:
+            merged[field] = merge_list(below, value, key=KEYS[field])
+        else:
+            merged[field] = value
+    return merged
+
+
+def merge_list(under: Sequence[Any], over: Sequence[Any], *, key: str, replace: bool = False) -> list[Any]:
+    """Return the entries of ``under`` in their order, merged with or replaced by those of ``over`` with the same key; others follow.
+
+    What is no object with that key is left as it is, for the API server to refuse.
+    """
+    merged = list(under)
+    positions = {found: at for at, entry in enumerate(merged) if (found := _key(entry, key)) is not None}
+    for entry in over:
+        found = _key(entry, key)
+        at = None if found is None else positions.get(found)
+        if at is None:
+            if found is not None:
+                positions[found] = len(merged)
+            merged.append(entry)
+        else:
+            merged[at] = entry if replace else merge(merged[at], entry)
+    return merged
+
+
+def _key(entry: object, key: str) -> str | int | None:
+    value = entry.get(key) if isinstance(entry, Mapping) else None
+    return value if isinstance(value, str | int) else None

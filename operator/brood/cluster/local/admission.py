@@ -4,9 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
-from brood.api.parse import parse_manifest
+from brood.api.parse import InvalidManifest, parse_manifest
 from brood.cluster.port import Invalid, Kind, Manifest
 
 WITH_STATUS = frozenset({Kind.JOB_DEFINITION, Kind.JOB_RUN, Kind.POD, Kind.CLAIM})
@@ -95,7 +93,8 @@ def _check_metadata(kind: Kind, meta: Mapping[str, Any]) -> None:
                 kind,
                 meta.get("name"),
                 f'metadata.{field}: Invalid value: "{value}": a lowercase RFC 1123 subdomain must '
-                "consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
+                "consist of lower case alphanumeric characters, '-' or '.', and must start and end with an "
+                "alphanumeric character",
             )
     _check_labels(kind, meta)
 
@@ -118,8 +117,9 @@ def _check_labels(kind: Kind, meta: Mapping[str, Any]) -> None:
 def _check_custom(kind: Kind, manifest: Manifest) -> None:
     try:
         parse_manifest(manifest)
-    except (ValidationError, ValueError) as error:
-        raise invalid(kind, manifest["metadata"].get("name"), str(error)) from error
+    except InvalidManifest as error:
+        detail = "; ".join(map(str, error.problems))
+        raise invalid(kind, manifest["metadata"].get("name"), detail) from error
 
 
 def _check_run_change(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> None:

@@ -6,13 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from brood.api.base import format_time
 from brood.cluster.local import process
 from brood.cluster.local.environment import Find, build_command, build_environment, pod_mark
 from brood.cluster.local.layout import LocalLayout
 from brood.cluster.local.logs import last_lines
 from brood.cluster.local.starting import Unstartable
 from brood.cluster.port import Manifest
-from brood.cluster.timestamps import format_time
 
 _MESSAGE_BYTES = 4096
 _FALLBACK_LINES = 80

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from brood.api.base import format_time
 from brood.cluster.port import Kind, Manifest
-from brood.cluster.timestamps import format_time
 
 DEFAULT_GRACE_SECONDS = 30
 

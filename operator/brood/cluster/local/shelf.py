@@ -22,7 +22,7 @@ _MAKES = 256
 
 @dataclass(frozen=True, slots=True)
 class _Packed:
-    """An object as deflated JSON; ``like`` is the JSON of a similar one (items of a task differ in little but a name)."""
+    """An object as deflated JSON; ``like`` is the JSON of a similar one: items of a task differ in little."""
 
     data: bytes
     like: bytes

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 
 import orjson
 
+from brood.api.base import format_time
 from brood.cluster.local.admission import CUSTOM, RESOURCES, WITH_STATUS, admit_change, admit_new
 from brood.cluster.local.deletion import marked, removable
 from brood.cluster.local.history import History
@@ -19,7 +20,6 @@ from brood.cluster.local.preconditions import check_preconditions
 from brood.cluster.local.selectors import label_selector
 from brood.cluster.local.shelf import Key, Shelf
 from brood.cluster.port import AlreadyExists, Conflict, Invalid, Kind, Listing, Manifest, NotFound, WatchEvent
-from brood.cluster.timestamps import format_time
 
 EVENTS_KEPT = 1000
 """An API server forgets Events after an hour; here the oldest go."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from brood.api.base import format_time
 from brood.cluster.local.container import Container
 from brood.cluster.local.layout import LocalLayout
 from brood.cluster.local.podstatus import NODE_NAME, on_node, unschedulable
@@ -15,7 +16,6 @@ from brood.cluster.local.starting import Missing, Unstartable
 from brood.cluster.local.store import ObjectStore
 from brood.cluster.local.volumes import claims, lay_out
 from brood.cluster.port import Conflict, Expired, Kind, Manifest, NotFound
-from brood.cluster.timestamps import format_time
 
 _DEADLINE = {"reason": "DeadlineExceeded", "message": "Pod was active on the node longer than the specified deadline"}
 

@@ -1,0 +1,63 @@
+"""The operator on the local cluster, inside this process: `brood run` without Kubernetes."""
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from brood.cluster.local import LocalCluster
+from brood.controller.config import Config
+from brood.controller.controller import Controller
+
+LOG_FILE: Final = "brood.log"
+"""What the operator itself has to say, in the state directory; stdout and the tree are not for that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A running operator and the cluster that it works on."""
+
+    port: LocalCluster
+    controller: Controller
+
+
+@asynccontextmanager
+async def embedded_operator(state: Path) -> AsyncIterator[Embedded]:
+    """Start a local cluster in a directory and an operator on it; at the end stop both, and every process with them."""
+    with _logging_to(state / LOG_FILE):
+        async with LocalCluster(state) as port:
+            controller = Controller(port, Config())
+            await controller.start()
+            try:
+                yield Embedded(port=port, controller=controller)
+            finally:
+                await controller.stop()
+
+
+@contextmanager
+def _logging_to(file: Path) -> Iterator[None]:
+    with file.open("a", encoding="utf-8", errors="backslashreplace") as stream:
+        structlog.configure(
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.format_exc_info,
+                structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+            logger_factory=structlog.WriteLoggerFactory(file=stream),
+            cache_logger_on_first_use=False,
+        )
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        root = logging.getLogger()
+        root.addHandler(handler)
+        try:
+            yield
+        finally:
+            root.removeHandler(handler)
+            structlog.reset_defaults()

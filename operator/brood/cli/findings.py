@@ -1,0 +1,53 @@
+"""What is wrong with the input, and where: one finding is one line that names file, object, field, and the way out."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+EXIT_REFUSED: Final = 2
+"""Exit code where the input was refused and nothing ran."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One thing that is wrong.
+
+    ``file`` is "" for the command line. ``line`` and ``column`` count from 1; they are 0 where they are unknown. The
+    ``subject`` is the object (``JobRun encode-42``), ``field`` a path in it (``spec.tasks[0].when``); both may be empty.
+    """
+
+    file: str
+    line: int
+    column: int
+    subject: str
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        numbers = [str(number) for number in (self.line, self.column) if number]
+        place = ":".join([self.file, *numbers]) if self.file else ""
+        return ": ".join(part for part in (place, self.subject, self.field, self.message) if part)
+
+    def to_json(self) -> dict[str, str | int]:
+        """Return the form of ``brood lint -o json``."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "object": self.subject,
+            "field": self.field,
+            "message": self.message,
+        }
+
+
+class InputRefusedError(Exception):
+    """The input is refused whole, before anything runs (exit code 2)."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(dict.fromkeys(findings))
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+def refuse(message: str, *, subject: str = "", field: str = "") -> InputRefusedError:
+    """Return the refusal of something on the command line."""
+    return InputRefusedError([Finding(file="", line=0, column=0, subject=subject, field=field, message=message)])

@@ -1,0 +1,157 @@
+"""What is told at the end: results, outputs, where files and logs are; or, for programs, one JSON line per root run."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+import orjson
+
+from brood.api.phases import RunPhase
+from brood.api.status import TaskStatus
+from brood.cli.forest import Forest, Key
+from brood.cli.wording import one_line, plural, printable, size, span
+from brood.cluster.port import ApiError, Kind, Manifest, Port
+from brood.views import RunView
+
+EXIT_SUCCEEDED: Final = 0
+EXIT_NOT_SUCCEEDED: Final = 1
+
+LOG_LINES: Final = 10
+FAILURES_TOLD: Final = 20
+FILES_TOLD: Final = 20
+OUTPUT_WIDTH: Final = 160
+
+LogPath = Callable[[str, str], Path]
+"""Namespace and Pod to the file that holds what it wrote."""
+
+
+def exit_code(forest: Forest) -> int:
+    """Return 0 if all root runs ended Succeeded or PartiallySucceeded, else 1."""
+    views = [forest.view(key) for key in forest.roots]
+    good = (RunPhase.SUCCEEDED, RunPhase.PARTIALLY_SUCCEEDED)
+    return EXIT_SUCCEEDED if all(view and view.status.phase in good for view in views) else EXIT_NOT_SUCCEEDED
+
+
+async def outputs_of(port: Port, manifest: Manifest) -> dict[str, str]:
+    """Return all outputs of a run in full; the large ones are read from their ConfigMaps.
+
+    Contract §4: "`status.outputRefs` maps the NAME of a large one to `{configMap, key}`; `brood run -o json` gives all
+    in full".
+    """
+    status: Mapping[str, Any] = manifest.get("status") or {}
+    outputs = dict(status.get("outputs") or {})
+    for name, ref in (status.get("outputRefs") or {}).items():
+        try:
+            stored = await port.get(Kind.CONFIG_MAP, manifest["metadata"]["namespace"], ref["configMap"])
+        except ApiError:
+            continue  # it was deleted with its run
+        outputs[name] = stored["data"][ref["key"]]
+    return outputs
+
+
+async def json_lines(port: Port, forest: Forest, *, children: bool) -> bytes:
+    """Return a line for each root run, in the files' order: ``{"run", "outputs"}``, and ``"children"`` if asked for."""
+    lines = []
+    for key in forest.roots:
+        manifest = forest.manifest(key)
+        if manifest is None:
+            continue
+        result: dict[str, Any] = {"run": manifest, "outputs": await outputs_of(port, manifest)}
+        if children:
+            result["children"] = list(forest.below(key))
+        lines.append(orjson.dumps(result, option=orjson.OPT_APPEND_NEWLINE))
+    return b"".join(lines)
+
+
+async def text_lines(port: Port, forest: Forest, log_path: LogPath) -> list[str]:
+    """Return the closing words on every root run."""
+    lines: list[str] = []
+    for key in forest.roots:
+        view, manifest = forest.view(key), forest.manifest(key)
+        if view is None or manifest is None:
+            continue
+        lines += ["", _headline(view)]
+        lines += _outputs(await outputs_of(port, manifest))
+        lines += _artifacts(forest, key, view)
+        lines += _failures(forest, key, view, log_path)
+    return lines
+
+
+def _headline(view: RunView) -> str:
+    status = view.status
+    took = span(status.start_time, status.completion_time)
+    facts = [plural(status.summary.total, "task") if status.summary else "", took]
+    known = ", ".join(fact for fact in facts if fact)
+    message = one_line(status.message) if status.phase is not RunPhase.SUCCEEDED else ""
+    head = f"{view.meta.name} {status.phase or RunPhase.PENDING}"
+    return head + (f" ({known})" if known else "") + (f": {message}" if message else "")
+
+
+def _outputs(outputs: Mapping[str, str]) -> Iterator[str]:
+    if outputs:
+        yield "outputs:"
+    for name, value in outputs.items():
+        yield f"  {name} = {one_line(value, width=OUTPUT_WIDTH)}"
+
+
+def _artifacts(forest: Forest, key: Key, view: RunView) -> Iterator[str]:
+    artifacts = view.status.artifacts
+    if artifacts is not None and artifacts.files:
+        yield "artifacts:"
+        if artifacts.count > FILES_TOLD:
+            yield f"  {plural(artifacts.count - FILES_TOLD, 'file')} more, and the last ones"
+        for file in artifacts.files[-FILES_TOLD:]:
+            path = unquote(file.url.removeprefix("file://"))
+            yield f"  {file.task}/{printable(file.path)} ({size(file.size)})  {printable(path)}"
+    below = sum(((child.get("status") or {}).get("artifacts") or {}).get("count", 0) for child in forest.below(key))
+    if below:
+        yield f"artifacts of child runs: {plural(below, 'file')} beside them"
+
+
+def _failures(forest: Forest, key: Key, root: RunView, log_path: LogPath) -> Iterator[str]:
+    """Name the tasks that failed by themselves, with the end of their logs; not those that failed with a child."""
+    for told, (path, view, row) in enumerate(_failed_rows(forest, key, root)):
+        if told == 0:
+            yield "failed:"
+        if told == FAILURES_TOLD:
+            yield "  and more; `-o json --children` gives all"
+            return
+        code = f" {row.exit_code}" if row.exit_code is not None else ""
+        yield f"  {path}: {row.reason}{code}{f': {one_line(row.message)}' if row.message else ''}"
+        if row.pod_name:
+            yield from _log_tail(log_path(view.meta.namespace, row.pod_name))
+
+
+def _failed_rows(forest: Forest, key: Key, root: RunView) -> Iterator[tuple[str, RunView, TaskStatus]]:
+    paths = {root.meta.uid: root.meta.name}
+    runs = [root]
+    for manifest in forest.below(key):
+        reference = manifest["spec"]["parentRef"]
+        index = reference.get("index")
+        where = f"{reference['task']}[{index}]" if index is not None else str(reference["task"])
+        paths[manifest["metadata"]["uid"]] = f"{paths[str(reference['uid'])]}/{where}"
+        phase = (manifest.get("status") or {}).get("phase")
+        if phase in (RunPhase.FAILED, RunPhase.PARTIALLY_SUCCEEDED):  # views of all items would take seconds
+            child = forest.view((manifest["metadata"]["namespace"], manifest["metadata"]["name"]))
+            if child is not None:
+                runs.append(child)
+    for view in runs:
+        for row in (*view.status.tasks, *view.status.handlers):
+            by_child = row.items is not None or (row.child_name is not None and row.reason == "ChildFailed")
+            if row.phase == "Failed" and not by_child:
+                yield f"{paths[view.meta.uid]}/{row.name}", view, row
+
+
+def _log_tail(path: Path) -> Iterator[str]:
+    try:
+        with path.open("rb") as log:
+            log.seek(0, 2)
+            log.seek(max(0, log.tell() - 16384))
+            text = log.read().decode(errors="replace")
+    except OSError:
+        return
+    yield f"    log: {path}"
+    for line in printable(text).rstrip("\n").split("\n")[-LOG_LINES:]:
+        if line:
+            yield f"    | {line[:500]}"

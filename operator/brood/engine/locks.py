@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from brood.api.names import short_hash
 from brood.views import RunView
 
 
@@ -13,6 +14,11 @@ class Lock:
     key: str
     max_active: int
     policy: Literal["Queue", "Reject", "Replace"]
+
+    @property
+    def label(self) -> str:
+        """The key as a label value: a hash, since a key is any text."""
+        return short_hash(self.key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,12 @@ class Plan:
     planned. 6. ``releases``: finalizers of Pods whose end that status records. 7. ``events``.
     ``status_first`` puts 5 before 2: the first status of a run says that it is admitted before anything is made for it.
     A crash anywhere leaves a state from which the next plan goes on.
+
+    ``needs`` alone (everything else empty): the plan depends on these values, (ConfigMap, key), of `outputRefs` of this run, its
+    parent or its children; read them into `Snapshot.values` and plan again.
     """
 
+    needs: tuple[tuple[str, str], ...] = ()
     pin: DefinitionView | None = None
     config_maps: tuple[ConfigMapRequest, ...] = ()
     claim: ClaimRequest | None = None

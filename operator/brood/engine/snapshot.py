@@ -109,6 +109,10 @@ class ChildIndex:
         """Whether there is no child at all."""
         return not any(self._by_task.values())
 
+    def any(self, task: str) -> RunView | None:
+        """Return some child of a task, if there is one."""
+        return next((attempts[-1] for attempts in self._by_task.get(task, {}).values()), None)
+
     def all(self, task: str) -> Iterable[RunView]:
         """Return every child of a task, in no particular order: O(items)."""
         return (child for attempts in self._by_task.get(task, {}).values() for child in attempts)
@@ -135,7 +139,11 @@ class Snapshot:
     refusals: Sequence[Refusal] = ()
     lock: Lock | None = None  # what a root run that is not admitted asks for, as `engine.concurrency.lock_of` says
     lock_state: LockState = field(default_factory=LockState)
+    lock_problem: str = ""  # why the key cannot be rendered
+    orphaned: bool = False  # its owner is gone or being deleted: it creates nothing
+    depth: int = 1  # of the run in its tree; a root's is 1
     max_depth: int = 16
+    refuse_invalid: bool = False  # an invalid definition ends a run at once: the local cluster, where nobody mends it
     definition_wait_seconds: int = 300
     memo: dict[object, object] = field(default_factory=dict)
     """Values derived from what never changes (the pinned revision, final outputs). A cache: an empty one gives the same plan."""

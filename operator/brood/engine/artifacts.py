@@ -1,0 +1,174 @@
+"""Files between tasks: the volume of the root run, the directory of each attempt, and what `artifactsFrom` brings (§2.3)."""
+
+import json
+import posixpath
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+
+from brood.api.jobdefinition import AccessMode, Artifacts
+from brood.api.names import object_name
+from brood.api.status import ArtifactFile
+from brood.engine.draft import Draft
+from brood.engine.graph import Body, Node
+from brood.engine.scope import Scope
+from brood.templating import TemplateError
+from brood.views import Artifact, ArtifactRule, ArtifactSource, ClaimRequest, RunView, VolumeUse
+
+DEFAULT_STORAGE = "1Gi"
+
+
+def claim_name(draft: Draft) -> str:
+    """Return the claim of the tree: the root's own, or the one that its definition names."""
+    wanted = draft.snapshot.artifacts
+    if wanted is not None and wanted.claim_name:
+        return wanted.claim_name
+    root = _root(draft)
+    return object_name(root.meta.name, root.meta.uid, task="artifacts", index=None, attempt=1)
+
+
+def directory(run: RunView, task: str, attempt: int) -> str:
+    """Return the directory of one attempt, relative to the volume.
+
+    The uid is part of it because a claim of the user's own outlives runs, whose names may come again.
+    """
+    return f"{run.meta.name}.{run.meta.uid[:8]}/{task}/{attempt}"
+
+
+def uses_volume(node: Node) -> bool:
+    """Whether a task's Pod mounts the volume."""
+    return node.task.artifacts is not None or bool(node.task.artifacts_from)
+
+
+def volume(draft: Draft, node: Node, attempt: int) -> VolumeUse | None:
+    """Return the volume of a task's Pod; asks for the claim where the tree has none yet."""
+    if not uses_volume(node):
+        return None
+    wanted = draft.snapshot.artifacts or Artifacts()
+    name = claim_name(draft)
+    root = _root(draft)
+    if wanted.claim_name is None and draft.snapshot.claim is None and draft.claim is None:
+        draft.claim = ClaimRequest(
+            namespace=root.meta.namespace,
+            name=name,
+            root=root.meta.name,
+            root_uid=root.meta.uid,
+            storage=wanted.storage or DEFAULT_STORAGE,
+            storage_class=wanted.storage_class_name,
+            access_modes=tuple(wanted.access_modes),
+        )
+    single = AccessMode.READ_WRITE_MANY not in wanted.access_modes
+    return VolumeUse(claim=name, directory=directory(draft.run, node.name, attempt), single_node=single)
+
+
+def rule(node: Node, paths: Iterable[str]) -> ArtifactRule | None:
+    """Return what is kept of a task's files.
+
+    Raises
+    ------
+    TemplateError
+        If a rendered path is absolute, leaves the working directory, or is empty.
+    """
+    if node.task.artifacts is None:
+        return None
+    for at, path in enumerate(rendered := tuple(paths)):
+        if not path or path.startswith("/") or ".." in path.split("/"):
+            msg = f"{path!r} is no path below the working directory"
+            raise TemplateError(msg, field=f"tasks[{node.name}].artifacts.paths[{at}]")
+    return ArtifactRule(paths=rendered, keep=str(node.task.artifacts.keep))
+
+
+def keep(draft: Draft, node: Node, kept: Iterable[Artifact]) -> None:
+    """Record the files that an attempt left."""
+    row = draft.row(node)
+    place = f"file://{posixpath.join(draft.snapshot.volume_root, directory(draft.run, node.name, row.attempt))}"
+    files = [ArtifactFile(task=node.name, path=one.path, size=one.size, url=f"{place}/{one.path}") for one in kept]
+    draft.files.extend(files)
+    draft.set(node, artifacts=len(files))
+
+
+def sources(draft: Draft, scope: Scope, node: Node) -> tuple[ArtifactSource, ...]:
+    """Return what is put into the working directory for `artifactsFrom`, in the order of that list.
+
+    A task's own files come at their own paths. Of an `await`, `run` or parallel task, those of the children come as
+    ``<fork task>[.<index>]/<task>/<path>``, and also flat where only one child has that path; a collision is left out of the flat
+    view and told in a Warning event.
+    """
+    found: list[ArtifactSource] = []
+    for name in node.task.artifacts_from:
+        origin = scope.graph.node(name)
+        row = scope.rows.get(name)
+        if origin is None or row is None:
+            continue
+        if origin.body in {Body.CONTAINER, Body.JUNCTION} and origin.task.parallel is None:
+            if row.artifacts:
+                run = draft.run if scope.graph is draft.graph else (draft.snapshot.parent or draft.run)
+                found.append(ArtifactSource(directory(run, name, row.attempt)))
+            continue
+        found.extend(_of_children(draft, scope, origin))
+    return tuple(found)
+
+
+def _of_children(draft: Draft, scope: Scope, origin: Node) -> Iterator[ArtifactSource]:
+    forks = [scope.graph.nodes[at] for at in origin.wait_forks] if origin.body is Body.AWAIT else [origin]
+    kept = [
+        (prefix, child, row)
+        for fork in forks
+        for prefix, child in _children(draft, scope, fork)
+        for row in child.status.tasks
+        if row.artifacts
+    ]
+    for prefix, child, row in kept:
+        yield ArtifactSource(directory(child, row.name, row.attempt), f"{prefix}/{row.name}")
+    owners: Counter[str] = Counter()
+    for _, child in {child.meta.uid: ("", child) for _, child, _ in kept}.values():
+        owners.update({one.path for one in files_of(draft, child)})
+    collisions = sorted(path for path, count in owners.items() if count > 1)
+    if collisions:
+        shown = ", ".join(collisions[:5]) + (f" and {len(collisions) - 5} more" if len(collisions) > 5 else "")
+        draft.event(
+            "ArtifactCollision",
+            f"several children of {origin.name} left {shown}: not in the flat view, see the children's own directories",
+            warning=True,
+        )
+    for _, child, row in kept:
+        paths = tuple(one.path for one in files_of(draft, child) if one.task == row.name and owners[one.path] == 1)
+        if paths:
+            yield ArtifactSource(directory(child, row.name, row.attempt), "", paths)
+
+
+def _children(draft: Draft, scope: Scope, fork: Node) -> Iterator[tuple[str, RunView]]:
+    """Yield (directory, child) of the last child of a task, or of each of its items in order."""
+    if scope.graph is not draft.graph:
+        return  # an implicit definition sees files of its parent's own tasks only
+    newest: dict[int, RunView] = {}
+    for child in draft.snapshot.children.all(fork.name):
+        index = -1 if child.index is None else child.index
+        if index not in newest or newest[index].attempt < child.attempt:
+            newest[index] = child
+    for index in sorted(newest):
+        yield (fork.name if index < 0 else f"{fork.name}.{index}"), newest[index]
+
+
+def files_of(draft: Draft, run: RunView) -> list[ArtifactFile]:
+    """Return all files that a run's tasks kept, read from the list's ConfigMap where the status holds only the first 100."""
+    kept = run.status.artifacts
+    if kept is None:
+        return []
+    if kept.list_ref is None:
+        return list(kept.files)
+    return read_list(draft.values({"list": kept.list_ref})["list"])
+
+
+def read_list(text: str) -> list[ArtifactFile]:
+    """Read the list that `write_list` wrote."""
+    return [ArtifactFile(**one) for one in json.loads(text)]
+
+
+def write_list(files: Iterable[ArtifactFile]) -> str:
+    """Return all files as JSON."""
+    return json.dumps([asdict(one) for one in files], ensure_ascii=False, separators=(",", ":"))
+
+
+def _root(draft: Draft) -> RunView:
+    return draft.snapshot.root or draft.run

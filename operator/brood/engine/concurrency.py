@@ -1,0 +1,86 @@
+"""`concurrency`: one lock of the namespace per key, entered by `Admitted=True` (§2.2).
+
+Keys are for root runs only, so nothing that holds a key ever waits for a holder.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from brood.api.jobdefinition import ConcurrencyPolicy
+from brood.engine.graph import Graph
+from brood.engine.locks import Lock, LockState
+from brood.engine.params import resolve
+from brood.templating import Context, compile_template
+from brood.views import RunView
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whether a root run may enter: `admit`, `wait` or `reject`, and why in one line."""
+
+    verdict: Literal["admit", "wait", "reject"]
+    message: str = ""
+    replace: tuple[RunView, ...] = ()  # runs that the newcomer's policy Replace ends
+
+
+def lock_of(run: RunView, graph: Graph) -> Lock | None:
+    """Return the lock that a root run asks for, None where its definition has no `concurrency`.
+
+    Raises
+    ------
+    TemplateError, InvalidParams
+        If the key cannot be rendered.
+    """
+    wanted = graph.spec.concurrency
+    if wanted is None or not run.is_root:
+        return None
+    key = graph.definition
+    if wanted.key is not None:
+        meta = run.meta
+        params = resolve(graph.params, run.spec.params)
+        known = {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid, "root": run.root}
+        context = Context(params=params, run=known)
+        key = compile_template(wanted.key, field="spec.concurrency.key").render_text(
+            context, field="spec.concurrency.key"
+        )
+    policy: Literal["Queue", "Reject", "Replace"] = "Queue"
+    if wanted.policy is ConcurrencyPolicy.REJECT:
+        policy = "Reject"
+    elif wanted.policy is ConcurrencyPolicy.REPLACE:
+        policy = "Replace"
+    return Lock(key, wanted.max_active_runs, policy)
+
+
+def admission(run: RunView, lock: Lock | None, state: LockState) -> Admission:
+    """Decide whether a run may enter its key now.
+
+    Waiting runs go by priority, then creation time, then name, and only the first of them can enter; the newcomer's policy decides,
+    and the smallest `maxActiveRuns` of holders and newcomer.
+    """
+    if lock is None:
+        return Admission("admit")
+    held = len(state.holders) + len(state.orphans)
+    limit = min(lock.max_active, state.max_active) if state.max_active is not None else lock.max_active
+    names = [holder.meta.name for holder in state.holders] + [
+        f"{name} (gone, its Pods still end)" for name in state.orphans
+    ]
+    position = next((at for at, one in enumerate(state.waiters, start=1) if one.meta.uid == run.meta.uid), 1)
+    if held < limit and position == 1:
+        return Admission("admit")
+    verb = "runs hold" if len(names) != 1 else "run holds"
+    holders = (
+        f"{len(names)} {verb} key {lock.key}: {', '.join(sorted(names)[:5])}" if names else f"key {lock.key} is free"
+    )
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    if lock.policy == "Reject" and held >= limit:
+        return Admission("reject", f"{holders}{more}")
+    if lock.policy == "Replace" and held >= limit:
+        weaker = tuple(one for one in state.holders if one.spec.priority <= run.spec.priority)
+        ahead = tuple(
+            one for one in state.waiters if one.meta.created_at < run.meta.created_at and one.meta.uid != run.meta.uid
+        )
+        if len(weaker) == len(state.holders):
+            return Admission(
+                "wait", f"replaces {', '.join(sorted(names))} of key {lock.key}; position {position}", (*weaker, *ahead)
+            )
+    return Admission("wait", f"{holders}{more}; position {position}")

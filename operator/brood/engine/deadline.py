@@ -1,0 +1,21 @@
+"""`activeDeadlineSeconds`: counted from admission; a run may only shorten what its definition says (§1, §2.1)."""
+
+from datetime import datetime, timedelta
+from math import ceil
+
+from brood.engine.draft import Draft
+
+
+def deadline_of(draft: Draft) -> datetime | None:
+    """Return when the run's time is over, None where it has no limit or was not admitted."""
+    started = draft.run.status.start_time
+    limits = [draft.run.spec.active_deadline_seconds]
+    if draft.graph.local is None and not draft.graph.implicit:
+        limits.append(draft.graph.spec.active_deadline_seconds)
+    seconds = [one for one in limits if one is not None]
+    return started + timedelta(seconds=min(seconds)) if started is not None and seconds else None
+
+
+def remaining_seconds(draft: Draft) -> int | None:
+    """Return what is left of the run's time, at least one second; None without a limit."""
+    return None if draft.deadline is None else max(1, ceil((draft.deadline - draft.now).total_seconds()))

@@ -1,0 +1,118 @@
+"""Which task starts now, and which never will: edges, routes, `when`, `maxActiveTasks` (§1.2, §2.2)."""
+
+import heapq
+
+from brood.api.phases import TaskPhase
+from brood.api.reasons import TaskReason, WaitingReason
+from brood.engine import calls, containers, forks, parallel
+from brood.engine.continueon import end_failed
+from brood.engine.draft import Draft
+from brood.engine.graph import Body, Node
+from brood.engine.routes import ENDED, ended_well, fired_route
+from brood.engine.scope import context, own_scope
+from brood.templating import TemplateError, compile_template, render_condition
+
+
+def decide_all(draft: Draft, limit: int | None) -> None:
+    """Decide every task whose predecessors have ended; what ends here decides those behind it in the same pass.
+
+    ``limit`` is `maxActiveTasks`; slots go in the order of the list.
+    """
+    nodes, rows = draft.graph.nodes, draft.rows
+    todo = [node.position for node in nodes if rows[node.position].phase is TaskPhase.PENDING]
+    queued = set(todo)
+    while todo:
+        at = heapq.heappop(todo)
+        queued.discard(at)
+        node = nodes[at]
+        if rows[at].phase is not TaskPhase.PENDING or not _decide(draft, node, limit):
+            continue
+        for behind in node.dependents:
+            if behind not in queued and rows[behind].phase is TaskPhase.PENDING:
+                heapq.heappush(todo, behind)
+                queued.add(behind)
+
+
+def _decide(draft: Draft, node: Node, limit: int | None) -> bool:
+    """Decide one task; True if it ended by that."""
+    row = draft.row(node)
+    if row.pod_name is not None:
+        return False
+    began = row.attempt > 0 or row.failures > 0 or row.infra_retries > 0
+    if draft.stop == TaskReason.DEADLINE_EXCEEDED:
+        draft.end(node, TaskPhase.FAILED if began else TaskPhase.CANCELLED, draft.stop, "the run's deadline passed")
+        return True
+    if not began:
+        if any(draft.rows[at].phase not in ENDED for at in node.predecessors):
+            return False
+        if not _passes(draft, node):
+            return True
+    if draft.stop:
+        draft.end(node, TaskPhase.CANCELLED, draft.stop)
+        return True
+    if row.next_attempt_time is not None and row.waiting_since is None and draft.now < row.next_attempt_time:
+        draft.wake(row.next_attempt_time)
+        return False
+    return _start(draft, node, limit)
+
+
+def _passes(draft: Draft, node: Node) -> bool:
+    """Whether edges, routes and `when` let a task start; otherwise it ends as Skipped or Cancelled, with the first reason."""
+    rows, nodes = draft.rows, draft.graph.nodes
+    if any(rows[at].phase is TaskPhase.CANCELLED for at in node.predecessors):
+        draft.end(node, TaskPhase.CANCELLED, draft.stop or TaskReason.INTERRUPTED, "a task before it was cancelled")
+        return False
+    bad = [at for at in node.and_edges if not ended_well(nodes[at].task, rows[at])]
+    if bad:
+        failed = [at for at in bad if rows[at].phase is TaskPhase.FAILED]
+        reason = TaskReason.UPSTREAM_FAILED if failed else TaskReason.UPSTREAM_SKIPPED
+        named = ", ".join(nodes[at].name for at in (failed or bad))
+        draft.end(node, TaskPhase.SKIPPED, reason, f"{named} {'failed' if failed else 'was skipped'}")
+        return False
+    if node.or_edges and not any(fired_route(nodes[at].task, rows[at]) == node.name for at in node.or_edges):
+        draft.end(
+            node,
+            TaskPhase.SKIPPED,
+            TaskReason.NOT_ROUTED,
+            f"no route of {', '.join(nodes[at].name for at in node.or_edges)} led here",
+        )
+        return False
+    return _condition_met(draft, node)
+
+
+def _condition_met(draft: Draft, node: Node) -> bool:
+    if node.task.when is None:
+        return True
+    field = f"tasks[{node.name}].when"
+    try:
+        met = render_condition(compile_template(node.task.when, field=field), context(own_scope(draft)), field)
+    except TemplateError as error:
+        end_failed(draft, node, TaskReason.TEMPLATE_ERROR, str(error))
+        return False
+    if not met:
+        draft.end(node, TaskPhase.SKIPPED, TaskReason.CONDITION_NOT_MET, f"when: {node.task.when}")
+    return met
+
+
+def _start(draft: Draft, node: Node, limit: int | None) -> bool:
+    """Start a task whose turn it is; True if it ended at once."""
+    if node.body is Body.JUNCTION:
+        draft.end(node, TaskPhase.SUCCEEDED, start_time=draft.now)
+        return True
+    counts = node.body is not Body.FORK
+    if counts and limit is not None and draft.active >= limit:
+        draft.wait(node, WaitingReason.MAX_ACTIVE_TASKS, f"maxActiveTasks: {limit} tasks are active")
+        return False
+    if node.task.parallel is not None:
+        started = parallel.start(draft, node)
+    elif node.body is Body.FORK:
+        started = forks.start_fork(draft, node)
+    elif node.body is Body.AWAIT:
+        started = forks.start_await(draft, node)
+    elif node.body is Body.RUN:
+        started = calls.start(draft, node)
+    else:
+        started = containers.start(draft, node)
+    ended = draft.ended(node)
+    draft.active += started and counts and not ended
+    return ended

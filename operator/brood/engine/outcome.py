@@ -1,0 +1,118 @@
+"""Which result a run gets, once every task, item and child has ended (§2.1)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from brood.api.phases import RunPhase, TaskPhase
+from brood.api.reasons import RunReason, TaskReason
+from brood.api.status import TaskStatus
+from brood.engine.draft import Draft
+from brood.engine.forks import bad_children, open_forks, stop_cancelled
+from brood.engine.graph import Body, Graph, Node
+from brood.engine.parallel import allowed_failures
+from brood.engine.routes import counting_exit_code, fired_route, lets_pass
+from brood.views import RunView
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result, its reason and one line; ``exit_code`` is that of the unhandled failed tasks, if they all have the same."""
+
+    phase: RunPhase
+    reason: RunReason
+    message: str = ""
+    exit_code: int | None = None
+
+
+_STARTED = frozenset({TaskPhase.RUNNING, TaskPhase.SUCCEEDED, TaskPhase.FAILED})
+
+
+def outcome(draft: Draft) -> Outcome | None:
+    """Return the result, None while something has not ended."""
+    nodes = draft.graph.nodes
+    if not all(draft.ended(node) for node in nodes):
+        return None
+    forks = [node for node in nodes if node.body is Body.FORK]
+    if draft.children or any(open_forks(draft, fork) for fork in forks) or draft.snapshot.children.live:
+        return None
+    if draft.stop in {TaskReason.INTERRUPTED, TaskReason.TERMINATED} and _cancelled_something(draft, forks):
+        reason = RunReason.TERMINATED if draft.stop == TaskReason.TERMINATED else RunReason.INTERRUPTED
+        return Outcome(RunPhase.CANCELLED, reason, f"shutdown: {draft.run.spec.shutdown}")
+    if draft.stop == TaskReason.DEADLINE_EXCEEDED:
+        return Outcome(
+            RunPhase.FAILED, RunReason.DEADLINE_EXCEEDED, f"not done by {draft.deadline:%Y-%m-%d %H:%M:%S} UTC"
+        )
+    failures = [node for node in nodes if draft.row(node).phase is TaskPhase.FAILED and not handled(draft, node)]
+    direct = [(fork, one) for fork in forks if not _awaited(draft, fork) for one in bad_children(draft, fork)]
+    if failures or direct:
+        return _failed(draft, failures, [(fork.name, name, message) for fork, (name, message, _) in direct])
+    if _partially(draft):
+        return Outcome(RunPhase.PARTIALLY_SUCCEEDED, RunReason.PARTIALLY_SUCCEEDED, _let_pass(draft))
+    return Outcome(RunPhase.SUCCEEDED, RunReason.SUCCEEDED)
+
+
+def handled(draft: Draft, node: Node) -> bool:
+    """Whether a failure does not fail the run: a matching `continueOn`, or the task that its route names has started."""
+    row = draft.row(node)
+    if lets_pass(node.task, exit_code=counting_exit_code(row)):
+        return True
+    target = draft.graph.node(fired_route(node.task, row) or "")
+    return target is not None and draft.row(target).phase in _STARTED
+
+
+def _cancelled_something(draft: Draft, forks: list[Node]) -> bool:
+    if any(draft.row(node).phase is TaskPhase.CANCELLED for node in draft.graph.nodes):
+        return True
+    return any(stop_cancelled(draft, fork) for fork in forks)
+
+
+def _awaited(draft: Draft, fork: Node) -> bool:
+    """Whether an await ran for a fork: its children count through that."""
+    return any(
+        fork.position in node.wait_forks and draft.row(node).phase in _STARTED
+        for node in draft.graph.nodes
+        if node.body is Body.AWAIT
+    )
+
+
+def _failed(draft: Draft, failures: list[Node], direct: list[tuple[str, str, str]]) -> Outcome:
+    told = [f"task {node.name}: {draft.row(node).reason}: {draft.row(node).message}".rstrip(": ") for node in failures]
+    told += [f"fork {fork}: child run {child}: {message}".rstrip(": ") for fork, child, message in direct]
+    more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+    codes = {counting_exit_code(draft.row(node)) for node in failures}
+    code = codes.pop() if len(codes) == 1 and not direct else None
+    return Outcome(RunPhase.FAILED, RunReason.TASK_FAILED, told[0] + more, code)
+
+
+def _partially(draft: Draft) -> bool:
+    for node in draft.graph.nodes:
+        row = draft.row(node)
+        if row.phase is TaskPhase.FAILED and lets_pass(node.task, exit_code=counting_exit_code(row)):
+            return True
+        if row.phase is TaskPhase.SUCCEEDED and node.body is not Body.FORK and _tolerated(node, row):
+            return True
+    return any(child.status.phase is RunPhase.PARTIALLY_SUCCEEDED for child in _children_that_count(draft, draft.graph))
+
+
+def _tolerated(node: Node, row: TaskStatus) -> bool:
+    """Whether a parallel task succeeded although items failed or were cancelled, by `maxFailures` and not by `markSuccess`."""
+    if row.items is None or node.task.parallel is None:
+        return False
+    bad = row.items.failed + row.items.cancelled
+    return 0 < bad <= allowed_failures(node.task.parallel, row.items.total) and not row.items.skipped
+
+
+def _children_that_count(draft: Draft, graph: Graph) -> Iterator[RunView]:
+    """Yield the last child of each task and item."""
+    for node in graph.nodes:
+        if node.task.parallel is not None or node.body in {Body.RUN, Body.FORK}:
+            newest: dict[int | None, RunView] = {}
+            for child in draft.snapshot.children.all(node.name):
+                if child.index not in newest or newest[child.index].attempt < child.attempt:
+                    newest[child.index] = child
+            yield from newest.values()
+
+
+def _let_pass(draft: Draft) -> str:
+    passed = [node.name for node in draft.graph.nodes if draft.row(node).phase is TaskPhase.FAILED]
+    return f"let pass: {', '.join(passed)}" if passed else "some items or children did not succeed"

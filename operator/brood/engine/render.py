@@ -1,0 +1,58 @@
+"""The templates of a container: which strings of it are evaluated, and to what type (§1.3)."""
+
+from collections.abc import Iterable, Mapping
+
+from pydantic import JsonValue
+
+from brood.api.container import EnvVar
+from brood.templating import Context, compile_template, is_template
+
+
+def text(value: str, ctx: Context, *, field: str) -> str:
+    """Render one string to text."""
+    return compile_template(value, field=field).render_text(ctx, field=field) if is_template(value) else value
+
+
+def text_list(values: Iterable[str], ctx: Context, *, field: str) -> tuple[str, ...]:
+    """Render a list of strings."""
+    return tuple(text(value, ctx, field=f"{field}[{at}]") for at, value in enumerate(values))
+
+
+def render_env(env: Iterable[EnvVar], ctx: Context, *, field: str) -> tuple[Mapping[str, JsonValue], ...]:
+    """Render variables to core/v1 EnvVar objects; of equal names the last stays."""
+    rendered: dict[str, Mapping[str, JsonValue]] = {}
+    for one in env:
+        rendered.pop(one.name, None)
+        if one.value_from is not None:
+            rendered[one.name] = {"name": one.name, "valueFrom": one.value_from}
+        else:
+            rendered[one.name] = {
+                "name": one.name,
+                "value": text(one.text or "", ctx, field=f"{field}.env[{one.name}].value"),
+            }
+    return tuple(rendered.values())
+
+
+def render_container(container: Mapping[str, JsonValue], ctx: Context, *, field: str) -> dict[str, JsonValue]:
+    """Render `image`, `command`, `args` and `env[].value` of a core/v1 Container; everything else stays as it is."""
+    rendered = dict(container)
+    image = rendered.get("image")
+    if isinstance(image, str):
+        rendered["image"] = text(image, ctx, field=f"{field}.image")
+    for key in ("command", "args"):
+        values = rendered.get(key)
+        if isinstance(values, list):
+            rendered[key] = [
+                text(one, ctx, field=f"{field}.{key}[{at}]") if isinstance(one, str) else one
+                for at, one in enumerate(values)
+            ]
+    env = rendered.get("env")
+    if isinstance(env, list):
+        rendered["env"] = [_variable(one, ctx, field=f"{field}.env[{at}].value") for at, one in enumerate(env)]
+    return rendered
+
+
+def _variable(one: JsonValue, ctx: Context, *, field: str) -> JsonValue:
+    if isinstance(one, dict) and isinstance(value := one.get("value"), str):
+        return {**one, "value": text(value, ctx, field=field)}
+    return one

@@ -50,7 +50,7 @@ verify: dev ## lint, format, types, layers, and whether generated files are curr
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m brood.api.crd --check --out crds
 
 crds: setup ## write crds/*.yaml from the models in brood.api

@@ -2,10 +2,11 @@
 
 import argparse
 import os
+import shutil
 import sys
 from pathlib import Path
 
-from tests.cluster import lifecycle
+from tests.cluster import binaries, lifecycle
 from tests.cluster.places import Missing, default_cluster, say
 
 
@@ -28,6 +29,8 @@ def _run(arguments: argparse.Namespace) -> int:
         case "up":
             state = lifecycle.up(directory, kind=arguments.node, audit=arguments.audit, nodes=arguments.nodes)
             print(f"export KUBECONFIG={state.kubeconfig}")
+            if shutil.which("kubectl") is None:
+                print(f"export PATH={binaries.program('kubectl').parent}:$PATH")
         case "down":
             lifecycle.down(directory)
         case "status":

@@ -6,6 +6,7 @@ carry the names that examples use; what is in them are stand-ins made from Debia
 
 import hashlib
 import json
+import platform
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tests.cluster.state import State
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"
 TAR = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # Go's words for them
 PAUSE = "brood/pause:1"
 SEARCH_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -85,7 +87,7 @@ def _digest(content: bytes) -> str:
 
 def _config(image: Image, layers: list[Layer]) -> bytes:
     config = {
-        "architecture": "amd64",
+        "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
         "os": "linux",
         "config": {"Env": [SEARCH_PATH], "Cmd": list(image.command)},
         "rootfs": {"type": "layers", "diff_ids": [one.diff_id for one in layers]},

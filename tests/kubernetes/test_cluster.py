@@ -1,12 +1,15 @@
 """The test cluster keeps its promises; what the other tests here rely on."""
 
+import os
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cluster import audit
+from tests.cluster import audit, lifecycle
 from tests.cluster.access import Cluster, KubectlError
+from tests.cluster.places import cache
 
 
 def pod(name: str, *, image: str, command: str, **spec: Any) -> dict[str, Any]:
@@ -144,3 +147,24 @@ def test_the_audit_log_tells_who_wrote_what(kwok: Cluster) -> None:
         kwok.wait("pod/seen", "jsonpath={.status.phase}=Succeeded", namespace=namespace)
         assert audit.writes(kwok.audit_log, agent="kubectl", namespace=namespace)["create pods"] == 1
         assert audit.writes(kwok.audit_log, agent="kwok", namespace=namespace) == {"patch pods/status": 2}
+
+
+@pytest.mark.slow
+def test_two_clusters_live_side_by_side_and_one_ends_without_the_other(kube: Cluster) -> None:
+    directory = cache() / "sessions" / f"second-{os.getpid()}"
+    with kube.namespace() as namespace:
+        kube.apply(pod("stays", image="alpine", command="sleep 600"), namespace=namespace)
+        try:
+            second = Cluster(kubeconfig=lifecycle.up(directory, kind="real", owner=os.getpid()).kubeconfig)
+            second.apply(pod("goes", image="alpine", command="sleep 600"))
+            second.wait("pod/goes", "condition=Ready")
+            kube.wait("pod/stays", "condition=Ready", namespace=namespace)
+        finally:
+            lifecycle.down(directory)
+        assert not directory.exists()
+        leftovers = [line for line in Path("/proc/mounts").read_text().splitlines() if str(directory) in line]
+        assert leftovers == []
+        assert kube.kubectl("exec", "stays", "-n", namespace, "--", "echo", "alive") == "alive\n"
+        states = kube.get("pod", "stays", namespace=namespace)["status"]["containerStatuses"]
+        assert [state["restartCount"] for state in states] == [0]
+        kube.kubectl("delete", "pod", "stays", "-n", namespace, "--grace-period=1")

@@ -106,6 +106,7 @@ class PodView:
     started_at: datetime | None = None  # of container main
     ended: ContainerEnd | None = None  # of container main
     deletion_grace: int | None = None
+    deleted_at: datetime | None = None  # when deletion was asked for: deletionTimestamp less the grace period
     nonce: str = ""  # marks the frames of large results in the log (annotation); "" for a container without a script
     captures: bool = False  # annotation brood.dev/capture: the log of a container without a script is its output
     lock: str = ""  # label brood.dev/lock

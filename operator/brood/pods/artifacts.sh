@@ -1,7 +1,8 @@
-# Goes before runner.sh where a task takes or keeps files. Needs cp, mkdir and wc of the image. What symbolic links point to is
-# copied, not the links.
+# Goes before runner.sh where a task takes or keeps files. Needs cp, mkdir and wc of the image. What symbolic links
+# point to is copied, not the links.
 
-# What is missing (!) or could not be copied (#) is listed in .files and fails the task; no path holds //, so every name can be told.
+# What is missing (!) or could not be copied (#) is listed in .files and fails the task; no path holds //, so every name
+# can be told.
 brood_lost() {
 	printf '%s//\n' "$1" >>"$BROOD_c/.files"
 	BROOD_e=1
@@ -19,8 +20,9 @@ brood_take() {
 	cd "$BROOD_c"
 }
 
-# All of $BROOD__FINISH: brood_keep WHEN PATTERN... copies what the patterns match to $BROOD_ARTIFACTS and lists it in .files:
-# ">PATTERN//", then for each file "SIZE ./PATH" or, where a path is more than letters, digits and ._/-, "=SIZE ./PATH//".
+# All of $BROOD__FINISH: brood_keep WHEN PATTERN... copies what the patterns match to $BROOD_ARTIFACTS and lists it in
+# .files: ">PATTERN//", then for each file "SIZE ./PATH" or, where a path is more than letters, digits and ._/-, "=SIZE
+# ./PATH//".
 brood_keep() {
 	case $1$BROOD_r in *- | OnSuccess[1-9]* | OnFailure0) return ;; esac
 	shift

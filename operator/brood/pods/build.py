@@ -1,7 +1,7 @@
 """A task's attempt as a Pod.
 
-The manifest is the same for Kubernetes and for the local node, which runs it as a process; only the paths differ, and they come from
-the cluster's `Layout`.
+The manifest is the same for Kubernetes and for the local node, which runs it as a process; only the paths differ,
+and they come from the cluster's `Layout`.
 """
 
 import json
@@ -37,8 +37,8 @@ class BuiltPod:
 def exact(text: str) -> str:
     """Return text such that the kubelet leaves it as it is.
 
-    Contract §1.4: "brood doubles every `$` that it writes into env and args, because the kubelet expands `$(…)` and `$$`." (It also
-    garbles what follows a single ``$`` if that is not ASCII.)
+    Contract §1.4: "brood doubles every `$` that it writes into env and args, because the kubelet expands `$(…)` and
+    `$$`." (It also garbles what follows a single ``$`` if that is not ASCII.)
     """
     return text.replace("$", "$$")
 
@@ -46,9 +46,9 @@ def exact(text: str) -> str:
 def build_pod(request: PodRequest, *, layout: Layout, nonce: str) -> BuiltPod:
     """Build the Pod of one attempt.
 
-    A task with a script runs under ``runner.sh``. A container without one "runs untouched" (contract §1.4): its own command and
-    arguments are passed on as they are, so that ``$(NAME)`` in them means what it means in core/v1; where they came out of a
-    template, the engine has made them `exact` before.
+    A task with a script runs under ``runner.sh``. A container without one "runs untouched" (contract §1.4): its own
+    command and arguments are passed on as they are, so that ``$(NAME)`` in them means what it means in core/v1; where
+    they came out of a template, the engine has made them `exact` before.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def build_pod(request: PodRequest, *, layout: Layout, nonce: str) -> BuiltPod:
     if scripted:
         variables |= _runner_variables(request, inputs, nonce=nonce)
     main = _main(request, paths, inputs=inputs, variables=variables)
-    built = {
+    built: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": _metadata(request, nonce=nonce),
@@ -114,7 +114,7 @@ def _metadata(request: PodRequest, *, nonce: str) -> dict[str, Any]:
 
 
 def _brood_variables(request: PodRequest, paths: PodPaths, *, inputs: Inputs) -> dict[str, str]:
-    """Return the variables that brood promises; of the files, an untouched container has those that it cannot do without."""
+    """Return the variables that brood promises; an untouched container has files only for what is too large otherwise."""
     index = "" if request.index is None else str(request.index)
     attempt = request.attempt if request.item_attempt is None else request.item_attempt
     variables = {
@@ -150,9 +150,7 @@ def _runner_variables(request: PodRequest, inputs: Inputs, *, nonce: str) -> dic
     return {name: value for name, value in variables.items() if value}
 
 
-def _main(
-    request: PodRequest, paths: PodPaths, *, inputs: Inputs, variables: Mapping[str, str]
-) -> dict[str, Any]:
+def _main(request: PodRequest, paths: PodPaths, *, inputs: Inputs, variables: Mapping[str, str]) -> dict[str, Any]:
     """Return the container ``main``."""
     main: dict[str, Any] = {**request.container, "name": MAIN_CONTAINER}
     env = [_exact_variable(one) for one in request.env] + _literals({**inputs.env, **variables})
@@ -253,6 +251,4 @@ def _list(container: Mapping[str, Any], field: str) -> list[Any]:
 
 def _label(name: str) -> str:
     """Return a name as a label's value, which has at most 63 characters."""
-    return name if len(name) <= LABEL_LENGTH else f"{name[:LABEL_LENGTH - 11]}-{short_hash(name)}"
-
-
+    return name if len(name) <= LABEL_LENGTH else f"{name[: LABEL_LENGTH - 11]}-{short_hash(name)}"

@@ -1,8 +1,8 @@
 """How params, outputs and items reach a container: in its environment while they are small, as files when they are not.
 
 Contract §1.4: "as environment variables (`$URL`, `$RESULTS`) and as files (`$BROOD_PARAMS`, one JSON object;
-`$BROOD_INPUTS/NAME`), byte-exact, never pasted into shell text. … A value above 32 KiB is only a file. Order of precedence:
-`env` < params < outputs < `BROOD_*`."
+`$BROOD_INPUTS/NAME`), byte-exact, never pasted into shell text. … A value above 32 KiB is only a file. Order of
+precedence: `env` < params < outputs < `BROOD_*`."
 """
 
 import json
@@ -17,8 +17,8 @@ ENV_LIMIT: Final = 32 * 1024
 """Bytes of the largest value that travels in the environment."""
 
 ENV_TOTAL: Final = 512 * 1024
-"""Bytes of all of them; the largest beyond become files, because the kernel takes 2 MiB of environment and arguments in all, and
-the API server 1.5 MiB of Pod."""
+"""Bytes of all of them; the largest beyond become files, because the kernel takes 2 MiB of environment and arguments
+in all, and the API server 1.5 MiB of Pod."""
 
 ARGUMENT_LIMIT: Final = 128 * 1024 - 1
 """Bytes of the largest argument that the kernel passes on; a longer ``$1`` is empty, and a file."""
@@ -31,8 +31,39 @@ SETUP_FILE: Final = ".setup"
 ITEM: Final = "BROOD_ITEM"
 
 _CHANGED_BY_SHELLS: Final = frozenset(
-    "_ DIRSTACK EUID FUNCNAME GROUPS HISTCMD HOSTNAME LINENO OLDPWD OPTARG OPTIND PIPESTATUS PPID PWD RANDOM SECONDS SHLVL UID"
-    " BASH BASHOPTS BASHPID SHELLOPTS COMP_WORDBREAKS EPOCHSECONDS EPOCHREALTIME SRANDOM PS1 PS2 PS4 MAIL MAILPATH".split()
+    [
+        "_",
+        "DIRSTACK",
+        "EUID",
+        "FUNCNAME",
+        "GROUPS",
+        "HISTCMD",
+        "HOSTNAME",
+        "LINENO",
+        "OLDPWD",
+        "OPTARG",
+        "OPTIND",
+        "PIPESTATUS",
+        "PPID",
+        "PWD",
+        "RANDOM",
+        "SECONDS",
+        "SHLVL",
+        "UID",
+        "BASH",
+        "BASHOPTS",
+        "BASHPID",
+        "SHELLOPTS",
+        "COMP_WORDBREAKS",
+        "EPOCHSECONDS",
+        "EPOCHREALTIME",
+        "SRANDOM",
+        "PS1",
+        "PS2",
+        "PS4",
+        "MAIL",
+        "MAILPATH",
+    ]
 )
 """Variables that a shell may set itself when it starts: their values are written out for the runner."""
 
@@ -49,8 +80,8 @@ class Source:
 class Inputs:
     """What a container is given.
 
-    ``env`` has the values that are small enough, ``files`` the paths of the others, ``sources`` where those come from, ``setup``
-    the runner's commands; ``config_maps`` are to be created before the Pod.
+    ``env`` has the values that are small enough, ``files`` the paths of the others, ``sources`` where those come
+    from, ``setup`` the runner's commands; ``config_maps`` are to be created before the Pod.
     """
 
     env: Mapping[str, str]

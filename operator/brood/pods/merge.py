@@ -1,7 +1,8 @@
 """Putting the user's Pod template under what brood builds.
 
-"a core/v1 PodTemplateSpec merged under the Pod that brood builds" (contract §1.1): objects merge by key; lists whose entries have a
-key of their own, as in Kubernetes' strategic merge, merge by it; of any other list the upper one stands alone.
+"a core/v1 PodTemplateSpec merged under the Pod that brood builds" (contract §1.1): objects merge by key; lists whose
+entries have a key of their own, as in Kubernetes' strategic merge, merge by it; of any other list the upper one
+stands alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,9 +41,9 @@ def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def merge_list(under: Sequence[Any], over: Sequence[Any], *, key: str, replace: bool = False) -> list[Any]:
-    """Return the entries of ``under`` in their order, merged with or replaced by those of ``over`` with the same key; others follow.
+    """Merge two lists by a key: entries keep the order of ``under``, new ones follow.
 
-    What is no object with that key is left as it is, for the API server to refuse.
+    Entries of one key are merged, or with ``replace`` the upper one stands. What is no object with that key is left as it is, for the API server to refuse.
     """
     merged = list(under)
     positions = {found: at for at, entry in enumerate(merged) if (found := _key(entry, key)) is not None}

@@ -1,11 +1,11 @@
 # What runs first in a Pod of a task with a script: /bin/sh -c THIS brood TERMINATION_LOG CAPTURE
 #
-# CAPTURE is not empty where stdout is an output. The image needs /bin/sh, cat, mkfifo, tee and tail; sed, sleep and wc are used
-# where they are there. Any POSIX shell will do: tried under dash, busybox ash and bash. pods/shell.py strips comments and
-# indentation, because this text is stored in every Pod; take.sh and keep.sh go before it where a task has artifacts.
-#
-# Names begin with BROOD_, because every other name may be a param, an output or a variable of the user's, and would reach the
-# script changed. Those with two underscores come from the Pod's environment and are gone before the script starts.
+# CAPTURE is not empty where stdout is an output. The image needs /bin/sh, cat, mkfifo, tee and tail; sed, sleep and wc
+# are used where they are there. Any POSIX shell will do: tried under dash, busybox ash and bash. pods/shell.py strips
+# comments and indentation, because this text is stored in every Pod; take.sh and keep.sh go before it where a task has
+# artifacts.  Names begin with BROOD_, because every other name may be a param, an output or a variable of the user's,
+# and would reach the script changed. Those with two underscores come from the Pod's environment and are gone before the
+# script starts.
 
 # The verbs of $BROOD__SETUP, which pods/inputs.py writes.
 brood_env() { for BROOD_i; do eval "printf %s \"\$$BROOD_i\"" >"$BROOD_c/$BROOD_i"; done; }
@@ -42,7 +42,8 @@ eval "$BROOD__SETUP"
 unset BROOD__SCRIPT BROOD__NONCE BROOD__SETUP BROOD__FINISH
 
 if [ ! "$BROOD_e" ]; then
-	# stdout goes to the log and to a file, or where it is no output only its lines ::set-output; of stderr the end is kept.
+	# stdout goes to the log and to a file, or where it is no output only its lines ::set-output; of stderr the end is
+	# kept.
 	mkfifo .1 .2 .3 .4
 	BROOD_l=
 	if [ "$BROOD_o" ]; then
@@ -71,8 +72,8 @@ if [ ! "$BROOD_e" ]; then
 	BROOD_p=$!
 	[ $BROOD_s ] && kill -TERM $BROOD_p
 
-	# A trap ends a wait: wait again. A shell that has given the code away answers 127, which counts only while the script was
-	# there to be waited for.
+	# A trap ends a wait: wait again. A shell that has given the code away answers 127, which counts only while the script
+	# was there to be waited for.
 	while
 		BROOD_s=
 		wait $BROOD_p
@@ -102,8 +103,8 @@ if [ ! "$BROOD_e" ]; then
 	} 2>/dev/null
 fi
 
-# The result: one line of numbers, and what they count either after it or, where that is too much for a termination message,
-# at the end of the log.
+# The result: one line of numbers, and what they count either after it or, where that is too much for a termination
+# message, at the end of the log.
 [ $BROOD_r = 0 ] && : >.stderr
 LC_ALL=C
 eval "$BROOD_f"

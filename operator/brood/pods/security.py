@@ -1,8 +1,8 @@
 """What the ``restricted`` Pod Security Standard asks for, where the user said nothing.
 
-Contract §1.4: "What brood adds to a Pod fits the `restricted` Pod Security Standard, and it sets seccomp RuntimeDefault, no privilege
-escalation, drop ALL where the user said nothing; `runAsNonRoot/runAsUser/fsGroup` come from `podTemplate` or the chart's `podDefaults`
-only (alpine runs as root)."
+Contract §1.4: "What brood adds to a Pod fits the `restricted` Pod Security Standard, and it sets seccomp
+RuntimeDefault, no privilege escalation, drop ALL where the user said nothing; `runAsNonRoot/runAsUser/fsGroup` come
+from `podTemplate` or the chart's `podDefaults` only (alpine runs as root)."
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,8 @@ def secure_pod(context: Any) -> Any:
 def secure_container(context: Any) -> Any:
     """Return the securityContext of a container.
 
-    A privileged container, and one with CAP_SYS_ADMIN, can always escalate: the API server refuses to be told otherwise.
+    A privileged container, and one with CAP_SYS_ADMIN, can always escalate: the API server refuses to be told
+    otherwise.
     """
     if context is None:
         context = {}
@@ -36,6 +37,8 @@ def secure_container(context: Any) -> Any:
         return context
     secured = {**context, "capabilities": {"drop": ["ALL"], **capabilities}}
     added = capabilities.get("add")
-    if not isinstance(added, list) or not {"SYS_ADMIN", "CAP_SYS_ADMIN"} & {one for one in added if isinstance(one, str)}:
+    if not isinstance(added, list) or not {"SYS_ADMIN", "CAP_SYS_ADMIN"} & {
+        one for one in added if isinstance(one, str)
+    }:
         secured.setdefault("allowPrivilegeEscalation", False)
     return secured

@@ -13,7 +13,7 @@ __all__ = ["NAME", "call", "quote", "runner"]
 
 @cache
 def runner(*, artifacts: bool) -> str:
-    """Return ``runner.sh`` without comments and indentation, with ``artifacts.sh`` before it where a task has artifacts."""
+    """Return ``runner.sh`` without comments and indentation, after ``artifacts.sh`` where a task has artifacts."""
     return "".join(_strip(part) for part in (("artifacts.sh", "runner.sh") if artifacts else ("runner.sh",)))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Exponential waits in seconds: ``first``, twice that, … up to ``most``, each shortened by a random part ≤ ``jitter``."""
+    """Waits in seconds: ``first``, twice that, … up to ``most``, each shortened at random by up to ``jitter`` of it."""
 
     first: float = 0.05
     most: float = 30.0

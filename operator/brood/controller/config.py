@@ -22,7 +22,9 @@ class Config:
     backoff_first: float = 0.05
     backoff_most: float = 30.0
     crashes_until_stalled: int = 3  # failed passes after which a run says itself that it is stuck
-    graphs_kept: int = 512  # compiled graphs and values of outputs that are kept in memory
+    revisions_kept: int = 512  # specs of revisions, and their graphs, that are kept in memory
+    values_kept: int = 16 * 1024 * 1024  # characters of large outputs that are kept in memory
     max_depth: int = 16  # "Runs nest to a depth of 16"
     definition_wait: int = 300  # "Applied before its definition, a root run waits 5 minutes"
+    refuse_invalid: bool = False  # an invalid definition ends its runs at once: nobody is there to mend it
     pod_defaults: Mapping[str, JsonValue] = field(default_factory=dict)  # a core/v1 PodTemplateSpec under every Pod

@@ -1,7 +1,7 @@
 """The work queue: which key is looked at next, and when a key that failed is looked at again.
 
-One key stands for one object. A key waits in the queue once however often it rings, is never worked on twice at the same
-time, and runs again if it rang while it was worked on; keys that are ready go first in, first out.
+One key stands for one object. A key waits in the queue once however often it rings, is never worked on twice at the
+same time, and runs again if it rang while it was worked on; keys that are ready go first in, first out.
 """
 
 import asyncio
@@ -62,8 +62,9 @@ class Figures:
 class WorkQueue(Generic[K]):
     """Runs ``handle(key)`` for keys that were added, on at most ``workers`` tasks.
 
-    A handler that returns resets the key's back-off; one that raises has its key tried again after it. While a key backs
-    off, further adds wait for the end of the back-off. What a handler raises goes to ``on_error`` and touches no other key.
+    A handler that returns resets the key's back-off; one that raises has its key tried again after it. While a key
+    backs off, further adds wait for the end of the back-off. What a handler raises goes to ``on_error`` and touches no
+    other key.
     """
 
     def __init__(

@@ -1,0 +1,235 @@
+"""What exists, indexed, and which keys a change wakes. Each event costs what it changes, never the number of items.
+
+| change | wakes |
+|---|---|
+| a run | itself; its parent, if it says something new; its tree, if its shutdown, suspension or deletion changed |
+| a Pod | its run; where that is gone, the Pod's own key, which releases its finalizer |
+| a claim | the unfinished runs of its root |
+| a definition | itself; the runs that wait for one; the runs that have not started |
+| the holders of a key | the runs that wait for it: the first at once, the others, whose position changed, later |
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from brood.api.labels import RESULT_FINALIZER
+from brood.controller.admission import Admission, admitted
+from brood.controller.catalog import Catalog
+from brood.controller.family import Family
+from brood.controller.keys import Key, Subject, definition_key, run_key
+from brood.controller.lru import Lru
+from brood.controller.podindex import PodIndex
+from brood.views import ClaimView, DefinitionView, Malformed, PodView, RunView
+
+POSITION_SECONDS = 0.2
+"""A waiting run learns of a change of its position after so many seconds for each that is before it: few writes, and
+the first ones, whom it concerns most, soon."""
+
+RUNS_REMEMBERED = 10_000
+
+
+class Cache:
+    """All views, and their indexes.
+
+    ``wake(key)`` and ``wake_after(key, seconds)`` are the work queue's.
+    """
+
+    def __init__(self, *, wake: Callable[[Key], None], wake_after: Callable[[Key, float], None]) -> None:
+        self._wake = wake
+        self._wake_after = wake_after
+        self.family = Family()
+        self.pods = PodIndex()
+        self.catalog = Catalog()
+        self.admission = Admission(alive=self._alive, changed=self._queue_moved)
+        self.malformed: dict[tuple[str, str], Malformed] = {}  # runs that cannot be read
+        self.orphans: dict[tuple[str, str], PodView] = {}  # Pods with a finalizer whose run is not there
+        self.gone: Lru[str, None] = Lru(RUNS_REMEMBERED)  # uids of runs that are known to be gone
+        self._claims: dict[str, ClaimView] = {}  # by the uid of the root run that owns it
+        self._active: dict[tuple[str, str], set[str]] = {}  # definition -> uids of its unfinished runs
+
+    # --- changes ---
+
+    def on_run(self, new: RunView | Malformed | None, name: tuple[str, str]) -> None:
+        """Take a change of the JobRun of that (namespace, name); None: it is gone.
+
+        Of a run that cannot be read any more the last version that could is kept, so that its key and its tree stay
+        held.
+        """
+        known = self.family.get(*name)
+        if known is not None and (new is None or new.meta.uid != known.meta.uid):
+            self.family.remove(known)
+            self.admission.remove(known)
+            self._count_active(known, None)
+            self.gone.put(known.meta.uid, None)
+            self._wake_relatives(known, None)
+            known = None
+        self.malformed.pop(name, None)
+        if isinstance(new, Malformed):
+            self.malformed[name] = new
+        elif new is not None:
+            self.family.put(new)
+            self.admission.put(new)
+            self._count_active(known, new)
+            self._wake_relatives(known, new)
+        self._wake(run_key(*name))
+
+    def on_pod(self, old: PodView | Malformed | None, new: PodView | Malformed | None) -> None:
+        """Take a change of a Pod; what cannot be read is no Pod of ours."""
+        known = old if isinstance(old, PodView) else None
+        pod = new if isinstance(new, PodView) else None
+        if known is not None and (pod is None or pod.meta.uid != known.meta.uid):
+            self.pods.remove(known)
+            self.admission.remove_pod(known)
+            self.orphans.pop((known.meta.namespace, known.meta.name), None)
+            run = self.family.by_uid(known.meta.owner_uid or "")
+            if run is not None:
+                self._wake(run_key(run.meta.namespace, run.meta.name))
+        if pod is None or (known is not None and _same_pod(known, pod)):
+            return
+        self.pods.put(pod)
+        self.admission.put_pod(pod)
+        self._wake_run_of(pod)
+
+    def on_claim(self, old: ClaimView | Malformed | None, new: ClaimView | Malformed | None) -> None:
+        """Take a change of an artifact volume's claim."""
+        view = new or old
+        if view is None or view.meta.owner_uid is None:
+            return
+        if isinstance(new, ClaimView):
+            self._claims[view.meta.owner_uid] = new
+        elif view.meta.owner_uid in self._claims and self._claims[view.meta.owner_uid].meta.uid == view.meta.uid:
+            del self._claims[view.meta.owner_uid]
+        if isinstance(old, ClaimView) and isinstance(new, ClaimView) and replace(old, meta=new.meta) == new:
+            return
+        root = self.family.by_uid(view.meta.owner_uid)
+        if root is not None:
+            self._wake(run_key(root.meta.namespace, root.meta.name))
+            self._wake_tree(root)
+
+    def on_definition(self, old: DefinitionView | Malformed | None, new: DefinitionView | Malformed | None) -> None:
+        """Take a change of a JobDefinition."""
+        view = new or old
+        if view is None:
+            return
+        if new is not None:
+            self.catalog.put(new)
+        else:
+            self.catalog.remove(view)
+        self._wake(definition_key(view.meta.namespace, view.meta.name))
+        if isinstance(old, DefinitionView) and isinstance(new, DefinitionView) and old.revision == new.revision:
+            return
+        for key in self.catalog.waiting(view.meta.namespace):
+            run = self.family.get(key.namespace, key.name)
+            if run is not None:
+                self.admission.doubt(run)
+            self._wake(key)
+
+    # --- questions ---
+
+    def claim(self, root: RunView) -> ClaimView | None:
+        """Return the claim that a root run owns."""
+        return self._claims.get(root.meta.uid)
+
+    def find_orphans(self) -> Iterable[tuple[str, str]]:
+        """Look through all Pods for those whose run is not there; return their names."""
+        for uid in self.pods.owners():
+            if self.family.by_uid(uid) is None:
+                for pod in self.pods.of(uid).all():
+                    if RESULT_FINALIZER in pod.meta.finalizers:
+                        self.orphans[pod.meta.namespace, pod.meta.name] = pod
+        return tuple(self.orphans)
+
+    def active_runs(self, namespace: str, definition: str) -> int:
+        """Return how many unfinished runs follow a definition."""
+        return len(self._active.get((namespace, definition), ()))
+
+    # --- who wakes ---
+
+    def _wake_relatives(self, old: RunView | None, new: RunView | None) -> None:
+        run = new or old
+        if run is None:
+            return
+        parent = self.family.parent(run)
+        if parent is not None and (old is None or new is None or _says_new(old, new)):
+            self._wake(run_key(parent.meta.namespace, parent.meta.name))
+        if old is not None and (new is None or _steered(old, new)):
+            self._wake_tree(run)
+        if new is None:
+            for pod in self.pods.of(run.meta.uid).all():
+                self._wake_run_of(pod)
+
+    def _wake_tree(self, run: RunView) -> None:
+        for name in self.family.live_below(run):
+            self._wake(run_key(run.meta.namespace, name))
+
+    def _wake_run_of(self, pod: PodView) -> None:
+        run = self.family.by_uid(pod.meta.owner_uid or "")
+        if run is not None:
+            self._wake(run_key(run.meta.namespace, run.meta.name))
+        elif RESULT_FINALIZER in pod.meta.finalizers:
+            self.orphans[pod.meta.namespace, pod.meta.name] = pod
+            self._wake(Key(Subject.ORPHAN, pod.meta.namespace, pod.meta.name))
+        else:
+            self.orphans.pop((pod.meta.namespace, pod.meta.name), None)
+
+    def _queue_moved(self, waiters: list[RunView]) -> None:
+        for position, run in enumerate(waiters):
+            self._wake_after(run_key(run.meta.namespace, run.meta.name), position * POSITION_SECONDS)
+
+    def _alive(self, pod: PodView) -> bool:
+        run = self.family.by_uid(pod.meta.owner_uid or "")
+        return run is not None and self.family.root(run) is not None
+
+    def _count_active(self, old: RunView | None, new: RunView | None) -> None:
+        before = None if old is None or old.status.finished else _follows(old)
+        after = None if new is None or new.status.finished else _follows(new)
+        if before == after:
+            return
+        for name, run in ((before, old), (after, new)):
+            if name is None or run is None:
+                continue
+            active = self._active.setdefault(name, set())
+            active.discard(run.meta.uid)
+            if run is new:
+                active.add(run.meta.uid)
+            if not active:
+                del self._active[name]
+            if self.catalog.get(*name) is not None:
+                self._wake_after(definition_key(*name), DEFINITION_SECONDS)
+
+
+DEFINITION_SECONDS = 5.0
+"""`activeRuns` of a definition follows so much later."""
+
+
+def _follows(run: RunView) -> tuple[str, str] | None:
+    """Return (namespace, name) of the definition that a run counts for; one inside of a definition counts for none."""
+    ref = run.spec.definition_ref
+    if ref.local is not None or ref.task is not None:
+        return None
+    name = ref.name or (run.status.revision or "").rpartition("-")[0]
+    return (run.meta.namespace, name) if name else None
+
+
+def _says_new(old: RunView, new: RunView) -> bool:
+    """Whether a child's change concerns its parent: its counters do not."""
+    return (
+        old.status.phase != new.status.phase
+        or old.status.finished != new.status.finished
+        or admitted(old) != admitted(new)
+        or _steered(old, new)
+    )
+
+
+def _steered(old: RunView, new: RunView) -> bool:
+    return (
+        old.spec.shutdown != new.spec.shutdown
+        or old.spec.suspend != new.spec.suspend
+        or old.meta.deleting != new.meta.deleting
+    )
+
+
+def _same_pod(old: PodView, new: PodView) -> bool:
+    """Whether only things have changed that nobody reads."""
+    meta = replace(old.meta, resource_version=new.meta.resource_version, generation=new.meta.generation)
+    return meta == new.meta and replace(old, meta=new.meta) == new

@@ -1,0 +1,135 @@
+"""Carrying a plan out, in the order that `engine.plan.Plan` gives.
+
+A crash after any write leaves a state from which the next plan goes on.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from brood.api.status import JobRunStatus, status_to_json
+from brood.cluster.port import ApiError, Conflict, Kind, NotFound, Port
+from brood.controller import objects
+from brood.controller.config import Config
+from brood.controller.creation import Creator, Wanted
+from brood.controller.mergepatch import difference
+from brood.controller.release import release_all
+from brood.controller.revisions import Revisions
+from brood.controller.writer import Writer
+from brood.engine.plan import ChildShutdown, Plan, PodDeletion
+from brood.engine.snapshot import Refusal
+from brood.pods.build import BuiltPod, build_pod
+from brood.views import EventRequest, RunView
+
+_LOG = structlog.get_logger("brood.carry")
+
+NONCE_BYTES = 8
+
+
+class Carrier:
+    """Does what a plan asks for."""
+
+    def __init__(
+        self,
+        port: Port,
+        writer: Writer,
+        *,
+        revisions: Revisions,
+        config: Config,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._port = port
+        self._writer = writer
+        self._revisions = revisions
+        self._creator = Creator(port, writer, in_flight=config.creates_in_flight)
+        self._layout = port.layout
+        self._now = now
+
+    async def make(self, plan: Plan) -> list[Refusal]:
+        """Create what the plan asks for.
+
+        With refusals the rest of the plan is void: another one has to take them in.
+        """
+        first: list[Wanted] = [(Kind.CONFIG_MAP, objects.config_map(one)) for one in plan.config_maps]
+        if plan.claim is not None:
+            first.append((Kind.CLAIM, objects.claim(plan.claim)))
+        refused = await self._creator.create(first)
+        if refused:
+            return refused
+        for view in {
+            child.definition.revision: child.definition for child in plan.children if child.definition
+        }.values():
+            await self._revisions.store(view, self._writer)
+        built = [build_pod(one, layout=self._layout, nonce=secrets.token_hex(NONCE_BYTES)) for one in plan.pods]
+        before = [(Kind.CONFIG_MAP, objects.config_map(one)) for pod in built for one in pod.config_maps]
+        refused = await self._creator.create(before)
+        if refused:
+            return [self._blame(one, built) for one in refused]
+        then: list[Wanted] = [(Kind.POD, one.pod) for one in built]
+        then += [(Kind.JOB_RUN, objects.child_run(child)) for child in plan.children]
+        return await self._creator.create(then)
+
+    @staticmethod
+    def _blame(refusal: Refusal, built: Sequence[BuiltPod]) -> Refusal:
+        """Return the refusal of a Pod's ConfigMap as one of the Pod, which is what the plan asked for."""
+        for pod in built:
+            if any(one.name == refusal.name for one in pod.config_maps):
+                return replace(refusal, name=pod.pod["metadata"]["name"])
+        return refusal
+
+    async def stop(self, plan: Plan) -> None:
+        """Set shutdowns and delete Pods."""
+        writes = [self._shut_down(one) for one in plan.shutdowns] + [self._delete(one) for one in plan.deletions]
+        for answer in await asyncio.gather(*writes, return_exceptions=True):
+            if isinstance(answer, BaseException):
+                raise answer
+
+    async def write_status(self, run: RunView, status: JobRunStatus) -> bool:
+        """Write what differs, if the run is still the one that was planned; False if nothing does."""
+        patch = difference(status_to_json(run.status), status_to_json(status))
+        if not patch:
+            return False
+        metadata = {"uid": run.meta.uid, "resourceVersion": run.meta.resource_version}
+        about = (run.meta.namespace, run.meta.name)
+        await self._writer.patch(Kind.JOB_RUN, about, {"metadata": metadata, "status": patch}, subresource="status")
+        return True
+
+    async def finish(self, run: RunView, plan: Plan) -> None:
+        """Do what comes after the status: release Pods, tell events, delete the run."""
+        await release_all(plan.releases, port=self._port, writer=self._writer)
+        await self.tell(run, plan.events)
+        if plan.delete_run:
+            try:
+                await self._writer.delete(Kind.JOB_RUN, (run.meta.namespace, run.meta.name), uid=run.meta.uid)
+            except (NotFound, Conflict):
+                return
+
+    async def tell(self, run: RunView, events: Sequence[EventRequest]) -> None:
+        """Send events; one that is lost costs nothing but itself."""
+        for one in events:
+            manifest = objects.event(one, kind="JobRun", about=run.meta, now=self._now())
+            try:
+                await self._writer.create(Kind.EVENT, manifest)
+            except ApiError as error:
+                _LOG.info("event not sent", run=run.meta.name, reason=one.reason, error=error.message)
+
+    async def _shut_down(self, one: ChildShutdown) -> None:
+        meta = one.child.meta
+        patch = {"metadata": {"uid": meta.uid}, "spec": {"shutdown": one.shutdown}}
+        try:
+            await self._writer.patch(Kind.JOB_RUN, (meta.namespace, meta.name), patch)
+        except (NotFound, Conflict):
+            return  # it is gone, or another run has its name now
+
+    async def _delete(self, one: PodDeletion) -> None:
+        meta = one.pod.meta
+        try:
+            await self._writer.delete(
+                Kind.POD, (meta.namespace, meta.name), uid=meta.uid, grace_seconds=one.grace_seconds
+            )
+        except (NotFound, Conflict):
+            return

@@ -1,0 +1,202 @@
+"""The controller: informers fill the cache, changes ring keys, workers make passes over them."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from brood.api.labels import MANAGED_BY, MANAGED_BY_BROOD, RESULT_FINALIZER
+from brood.cluster.informer import Informer
+from brood.cluster.parse import parse_claim, parse_definition, parse_pod, parse_run
+from brood.cluster.port import ApiError, Kind, Manifest, Port
+from brood.controller.backoff import Backoff
+from brood.controller.cache import Cache
+from brood.controller.carry import Carrier
+from brood.controller.config import Config
+from brood.controller.definitions import Definitions
+from brood.controller.gather import Gatherer
+from brood.controller.keys import Key, Subject, definition_key, run_key
+from brood.controller.orphans import Orphans
+from brood.controller.revisions import Revisions
+from brood.controller.runs import Runs
+from brood.controller.workqueue import WorkQueue
+from brood.controller.writer import Writer
+
+_LOG = structlog.get_logger("brood.controller")
+
+MANAGED = f"{MANAGED_BY}={MANAGED_BY_BROOD}"
+
+SPREAD_SECONDS = 0.002
+"""Between two keys that nothing rang for: what is urgent goes first after a start."""
+
+
+_PARSERS: dict[Kind, Callable[[Manifest], Any]] = {
+    Kind.JOB_DEFINITION: parse_definition,
+    Kind.JOB_RUN: parse_run,
+    Kind.POD: parse_pod,
+    Kind.CLAIM: parse_claim,
+}
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Controller:
+    """Brings every run of a cluster to its end.
+
+    Parameters
+    ----------
+    port
+        The cluster.
+    config
+        The operator's configuration.
+    now
+        The time, with a zone.
+    leader
+        Whether this process may write; asked before each write.
+
+    Attributes
+    ----------
+    queue
+        ``queue.add(run_key(namespace, name))`` has a run looked at; see `brood.controller.keys`.
+    ready
+        Set once everything that exists has been listed and work has begun.
+    cache
+        What is known of the cluster.
+    """
+
+    def __init__(
+        self,
+        port: Port,
+        config: Config | None = None,
+        *,
+        now: Callable[[], datetime] = _utc_now,
+        leader: Callable[[], bool] = lambda: True,
+    ) -> None:
+        config = config or Config()
+        self._config = config
+        self._port = port
+        self.ready = asyncio.Event()
+        backoff = Backoff(first=config.backoff_first, most=config.backoff_most)
+        self.queue: WorkQueue[Key] = WorkQueue(
+            self._process, workers=config.workers, backoff=backoff, on_error=_log_failure
+        )
+        self.cache = Cache(wake=self._wake, wake_after=self._wake_after)
+        writer = Writer(port, leader=leader, seen=self._seen)
+        revisions = Revisions(port, kept=config.revisions_kept)
+        gatherer = Gatherer(port, cache=self.cache, revisions=revisions, config=config)
+        shared: dict[str, Any] = {"cache": self.cache, "revisions": revisions, "writer": writer, "config": config}
+        self._runs = Runs(
+            port,
+            gatherer=gatherer,
+            carrier=Carrier(port, writer, revisions=revisions, config=config, now=now),
+            wake_after=self.queue.add_after,
+            now=now,
+            **shared,
+        )
+        self._definitions = Definitions(port, wake_after=self.queue.add_after, now=now, **shared)
+        self._orphans = Orphans(port, cache=self.cache, writer=writer)
+        self._informers = self._make_informers(config.namespaces or (None,))
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to list and watch; `ready` is set once that has brought everything that exists."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(one.run()) for one in self._informers.values()]
+        self._tasks.append(loop.create_task(self._work()))
+
+    async def stop(self) -> None:
+        """Stop working and watching; what is being written is left as it is, the next start goes on from there."""
+        self.ready.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.queue.stop()
+
+    async def _work(self) -> None:
+        for informer in self._informers.values():
+            await informer.synced.wait()
+        self.ready.set()
+        self._ring_all(first=True)
+        self.queue.start()
+        while True:
+            await asyncio.sleep(self._config.resync_interval)
+            self._ring_all(first=False)
+
+    async def _process(self, key: Key) -> None:
+        if key.subject is Subject.RUN:
+            await self._runs.process(key)
+        elif key.subject is Subject.DEFINITION:
+            await self._definitions.process(key)
+        else:
+            await self._orphans.process(key)
+
+    def _ring_all(self, *, first: bool) -> None:
+        """Have everything looked at that may need it: at the start at once, later spread over some time.
+
+        Ended root runs come last: at most their `ttlSecondsAfterFinished` is over.
+        """
+        urgent: list[Key] = []
+        later: list[Key] = []
+        for run in self.cache.family.all():
+            held = any(RESULT_FINALIZER in pod.meta.finalizers for pod in self.cache.pods.of(run.meta.uid).all())
+            if held or not run.status.finished:
+                urgent.append(run_key(run.meta.namespace, run.meta.name))
+            elif run.is_root:
+                later.append(run_key(run.meta.namespace, run.meta.name))
+        urgent += [run_key(*name) for name in self.cache.malformed]
+        urgent += [definition_key(one.meta.namespace, one.meta.name) for one in self.cache.catalog.all()]
+        urgent += [Key(Subject.ORPHAN, *name) for name in self.cache.find_orphans()]
+        if first:
+            self.queue.add_all(urgent)
+            urgent = []
+        for position, key in enumerate(urgent + later):
+            self.queue.add_after(key, (position + 1) * SPREAD_SECONDS)
+
+    # --- the cache's two ways in: the informers, and our own writes ---
+
+    def _make_informers(self, namespaces: tuple[str | None, ...]) -> dict[tuple[Kind, str | None], Informer[Any]]:
+        cache = self.cache
+
+        def on_run(old: Any, new: Any) -> None:
+            meta = (new or old).meta
+            cache.on_run(new, (meta.namespace, meta.name))
+
+        kinds: dict[Kind, tuple[Callable[[Any, Any], None], str | None]] = {
+            Kind.JOB_DEFINITION: (cache.on_definition, None),
+            Kind.JOB_RUN: (on_run, None),
+            Kind.POD: (cache.on_pod, MANAGED),
+            Kind.CLAIM: (cache.on_claim, MANAGED),
+        }
+        return {
+            (kind, namespace): Informer(
+                self._port, kind, parse=_PARSERS[kind], on_change=on_change, namespace=namespace, labels=labels
+            )
+            for kind, (on_change, labels) in kinds.items()
+            for namespace in namespaces
+        }
+
+    def _seen(self, kind: Kind, manifest: Manifest) -> None:
+        """Take an object that a write of our own returned, ahead of the watch."""
+        namespace = manifest["metadata"].get("namespace")
+        informer = self._informers.get((kind, None)) or self._informers.get((kind, namespace))
+        if informer is not None:
+            informer.put(_PARSERS[kind](manifest))
+
+    def _wake(self, key: Key) -> None:
+        if self.ready.is_set():
+            self.queue.add(key)
+
+    def _wake_after(self, key: Key, seconds: float) -> None:
+        if self.ready.is_set():
+            self.queue.add_after(key, seconds)
+
+
+def _log_failure(key: Key, error: Exception) -> None:
+    if isinstance(error, ApiError):
+        _LOG.warning("pass failed", key=str(key), error=repr(error))
+    else:
+        _LOG.error("pass failed", key=str(key), exc_info=error)

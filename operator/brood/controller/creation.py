@@ -1,0 +1,95 @@
+"""Creating objects: what the server refuses, and when an object that is there already is taken for ours."""
+
+import asyncio
+from collections.abc import Iterable
+
+from brood.api import labels
+from brood.cluster.port import AlreadyExists, ApiError, Forbidden, Invalid, Kind, Manifest, NotFound, Port
+from brood.controller.workqueue import RetryLater
+from brood.controller.writer import Writer
+from brood.engine.snapshot import Refusal
+
+Wanted = tuple[Kind, Manifest]
+
+_IDENTITY = (labels.TASK, labels.INDEX, labels.ATTEMPT, labels.HANDLER)
+
+
+class Creator:
+    """Creates objects side by side, at most ``in_flight`` of one plan at once."""
+
+    def __init__(self, port: Port, writer: Writer, *, in_flight: int) -> None:
+        self._port = port
+        self._writer = writer
+        self._in_flight = in_flight
+
+    async def create(self, wanted: Iterable[Wanted]) -> list[Refusal]:
+        """Create all, and return what was refused for good reasons.
+
+        Raises
+        ------
+        ApiError
+            The first answer that is neither: the same creates are tried again later.
+        """
+        slots = asyncio.Semaphore(self._in_flight)
+
+        async def one(kind: Kind, manifest: Manifest) -> Refusal | None:
+            async with slots:
+                return await self._one(kind, manifest)
+
+        answers = await asyncio.gather(*(one(*want) for want in wanted), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, Refusal)]
+
+    async def _one(self, kind: Kind, manifest: Manifest) -> Refusal | None:
+        name = manifest["metadata"]["name"]
+        try:
+            await self._writer.create(kind, manifest)
+        except AlreadyExists:
+            return await self._adopt(kind, manifest)
+        except Forbidden as error:
+            return Refusal(name, "Quota" if error.quota else "Forbidden", error.message)
+        except Invalid as error:
+            return Refusal(name, "Invalid", error.message)
+        return None
+
+    async def _adopt(self, kind: Kind, manifest: Manifest) -> Refusal | None:
+        """Take the object of that name if it is ours.
+
+        Contract §2: "A create that meets AlreadyExists adopts only an object whose controller UID and task, index,
+        attempt labels agree."
+        """
+        namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+        try:
+            found = await self._port.get(kind, namespace, name)
+        except NotFound:
+            raise RetryLater(f"{kind} {name} was there a moment ago and is gone") from None
+        if not same(found, manifest):
+            return Refusal(name, "NameConflict", f"{kind} {name} exists and belongs to something else")
+        self._writer.see(kind, found)
+        return None
+
+
+def same(found: Manifest, wanted: Manifest) -> bool:
+    """Whether an object that exists is what this create would have made."""
+    has = found["metadata"].get("labels") or {}
+    wants = wanted["metadata"]["labels"]
+    return (
+        controller_uid(found) == controller_uid(wanted)
+        and all(has.get(label) == wants.get(label) for label in _IDENTITY)
+        and (wanted["kind"] != "ConfigMap" or found.get("data") == wanted["data"])
+    )
+
+
+def controller_uid(manifest: Manifest) -> str | None:
+    """Return the uid of the owner that controls an object."""
+    for one in manifest["metadata"].get("ownerReferences") or ():
+        if one.get("controller"):
+            return str(one["uid"])
+    return None
+
+
+def retry_after(error: ApiError) -> RetryLater:
+    """Say when something that the server could not do now is tried again."""
+    return RetryLater(error.message, retry_after=error.retry_after)

@@ -1,0 +1,135 @@
+"""What a JobDefinition's status says: whether it can be run, which revision it is, how many runs of it are active."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from brood.api.conditions import remove_condition, set_condition
+from brood.api.reasons import ConditionType, DefinitionReason
+from brood.api.status import JobDefinitionStatus, status_to_json
+from brood.cluster.port import Conflict, Kind, NotFound, Port, TooManyRequests, Unavailable
+from brood.controller.cache import Cache
+from brood.controller.config import Config
+from brood.controller.creation import retry_after
+from brood.controller.keys import Key
+from brood.controller.mergepatch import difference
+from brood.controller.pace import Pace
+from brood.controller.revisions import Revisions
+from brood.controller.stalled import mark_stalled
+from brood.controller.writer import Writer
+from brood.engine.snapshot import DefinitionProblem
+from brood.views import DefinitionView, Malformed
+
+
+class Definitions:
+    """Passes over definitions."""
+
+    def __init__(
+        self,
+        port: Port,
+        *,
+        cache: Cache,
+        revisions: Revisions,
+        writer: Writer,
+        config: Config,
+        wake_after: Callable[[Key, float], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._port = port
+        self._cache = cache
+        self._revisions = revisions
+        self._writer = writer
+        self._wake_after = wake_after
+        self._now = now
+        self._pace = Pace(config.definition_interval)
+
+    async def process(self, key: Key) -> None:
+        """Write the status of the definition that has the key's name now, if it differs.
+
+        Raises
+        ------
+        RetryLater
+            Where the server could not do its part now.
+        """
+        found = self._cache.catalog.get(key.namespace, key.name)
+        if found is None or found.meta.deleting:
+            return
+        try:
+            if isinstance(found, Malformed):
+                await self._refuse(found)
+            else:
+                await self._write(key, found)
+        except (Conflict, NotFound):
+            return  # its newer version rings
+        except (TooManyRequests, Unavailable) as error:
+            raise retry_after(error) from error
+
+    async def _refuse(self, found: Malformed) -> None:
+        await mark_stalled(
+            Kind.JOB_DEFINITION,
+            found.meta,
+            port=self._port,
+            writer=self._writer,
+            reason=DefinitionReason.INVALID_SPEC,
+            message=found.error,
+            now=self._now(),
+        )
+
+    async def _write(self, key: Key, view: DefinitionView) -> None:
+        active = self._cache.active_runs(key.namespace, key.name)
+        status = status_of(view, problem=self._revisions.problem(view), active=active, now=self._now())
+        patch = difference(status_to_json(view.status), status_to_json(status))
+        wait = self._pace.wait(view.meta.uid) if patch.keys() == {"activeRuns"} else 0.0
+        if not patch:
+            return
+        if wait > 0:
+            self._wake_after(key, wait)
+            return
+        metadata = {"uid": view.meta.uid, "resourceVersion": view.meta.resource_version}
+        about = (key.namespace, key.name)
+        await self._writer.patch(
+            Kind.JOB_DEFINITION, about, {"metadata": metadata, "status": patch}, subresource="status"
+        )
+        self._pace.wrote(view.meta.uid)
+
+
+def status_of(
+    view: DefinitionView, *, problem: DefinitionProblem | None, active: int, now: datetime
+) -> JobDefinitionStatus:
+    """Return the status that a definition should have.
+
+    Contract §1.1: "``Ready=False``, ``Stalled=True``, ``InvalidSpec``, field path in the message"; ``Stalled`` and
+    ``Reconciling`` exist only while they are true, as kstatus wants.
+    """
+    generation = view.meta.generation
+    conditions = remove_condition(view.status.conditions, ConditionType.RECONCILING)
+    if problem is None:
+        reason, message = DefinitionReason.VALID, "can be run"
+        conditions = remove_condition(conditions, ConditionType.STALLED)
+    else:
+        reason, message = DefinitionReason.INVALID_SPEC, problem.message
+        conditions = set_condition(
+            conditions,
+            ConditionType.STALLED,
+            status="True",
+            reason=reason,
+            message=message,
+            now=now,
+            generation=generation,
+        )
+    conditions = set_condition(
+        conditions,
+        ConditionType.READY,
+        status="True" if problem is None else "False",
+        reason=reason,
+        message=message,
+        now=now,
+        generation=generation,
+    )
+    return replace(
+        view.status,
+        observed_generation=generation,
+        conditions=conditions,
+        revision=view.revision,
+        active_runs=active,
+    )

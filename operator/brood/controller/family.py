@@ -1,0 +1,118 @@
+"""Runs by name, by parent and by root, kept up to date event by event."""
+
+from collections.abc import Iterable
+
+from brood.engine.ranges import IndexRanges
+from brood.engine.snapshot import ChildIndex
+from brood.views import RunView
+
+Name = tuple[str, str]  # namespace, name
+
+
+class Family:
+    """All runs and how they belong together. Each change costs O(1), whatever the number of items."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[Name, RunView] = {}
+        self._by_uid: dict[str, RunView] = {}
+        self._children: dict[str, ChildIndex] = {}
+        self._live: dict[Name, set[str]] = {}  # root -> names of unfinished runs below it
+        self._recorded: dict[str, dict[str, tuple[str, ...]]] = {}  # uid -> task -> the ranges that were taken over
+
+    def put(self, run: RunView) -> None:
+        """Add or replace a run."""
+        name = (run.meta.namespace, run.meta.name)
+        before = self._by_name.get(name)
+        if before is not None and before.meta.uid != run.meta.uid:
+            self.remove(before)
+        self._by_name[name] = run
+        self._by_uid[run.meta.uid] = run
+        if run.spec.parent_ref is not None:
+            self._children.setdefault(run.spec.parent_ref.uid, ChildIndex()).put(run)
+            live = self._live.setdefault((run.meta.namespace, run.root), set())
+            if run.status.finished:
+                live.discard(run.meta.name)
+            else:
+                live.add(run.meta.name)
+        self._take_ranges(run)
+
+    def remove(self, run: RunView) -> None:
+        """Forget a run that is gone; its children stay known until they go."""
+        name = (run.meta.namespace, run.meta.name)
+        known = self._by_name.get(name)
+        if known is not None and known.meta.uid == run.meta.uid:
+            del self._by_name[name]
+        self._by_uid.pop(run.meta.uid, None)
+        self._recorded.pop(run.meta.uid, None)
+        if run.spec.parent_ref is not None:
+            siblings = self._children.get(run.spec.parent_ref.uid)
+            if siblings is not None:
+                siblings.remove(run)
+            if known is None or known.meta.uid == run.meta.uid:
+                self._live.get((run.meta.namespace, run.root), set()).discard(run.meta.name)
+            if run.spec.parent_ref.uid not in self._by_uid and siblings is not None and siblings.empty:
+                del self._children[run.spec.parent_ref.uid]
+            return
+        self._live.pop(name, None)
+        if run.meta.uid in self._children and self._children[run.meta.uid].empty:
+            del self._children[run.meta.uid]
+
+    def get(self, namespace: str, name: str) -> RunView | None:
+        """Return the run of that name."""
+        return self._by_name.get((namespace, name))
+
+    def by_uid(self, uid: str) -> RunView | None:
+        """Return the run of that uid."""
+        return self._by_uid.get(uid)
+
+    def children(self, uid: str) -> ChildIndex:
+        """Return the children of a run."""
+        return self._children.setdefault(uid, ChildIndex()) if uid in self._by_uid else ChildIndex()
+
+    def parent(self, run: RunView) -> RunView | None:
+        """Return the very run that made this one, None where it is gone (or another has its name now)."""
+        ref = run.spec.parent_ref
+        return None if ref is None else self._by_uid.get(ref.uid)
+
+    def root(self, run: RunView) -> RunView | None:
+        """Return the root run of a child, None where any run on the way up is gone."""
+        at: RunView | None = run
+        while at is not None and at.spec.parent_ref is not None:
+            at = self.parent(at)
+        return at
+
+    def depth(self, run: RunView) -> int:
+        """Return how deep a run is nested; a root's depth is 1."""
+        depth, at = 1, self.parent(run)
+        while at is not None:
+            depth, at = depth + 1, self.parent(at)
+        return depth
+
+    def live_below(self, root: RunView) -> Iterable[str]:
+        """Return the names of the unfinished runs of a tree, the root's left out."""
+        return tuple(self._live.get((root.meta.namespace, root.root), ()))
+
+    def all(self) -> Iterable[RunView]:
+        """Return every run."""
+        return self._by_name.values()
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def _take_ranges(self, run: RunView) -> None:
+        """Tell the index of a run's children which items its status records as ended."""
+        for row in run.status.tasks:
+            if row.items is None:
+                continue
+            texts = (
+                row.items.completed_indexes,
+                row.items.failed_indexes,
+                row.items.cancelled_indexes,
+                row.items.skipped_indexes,
+            )
+            taken = self._recorded.setdefault(run.meta.uid, {})
+            if taken.get(row.name) == texts or not any(texts):
+                continue
+            taken[row.name] = texts
+            ended = IndexRanges.union(IndexRanges.parse(text) for text in texts)
+            self._children.setdefault(run.meta.uid, ChildIndex()).record(row.name, ended)

@@ -1,0 +1,180 @@
+"""The snapshot of one run: first what has to be read, then, without any I/O, what is in memory."""
+
+from collections.abc import Iterable, Sequence
+
+import structlog
+
+from brood.api.jobdefinition import Artifacts
+from brood.cluster.port import Port
+from brood.controller.admission import admitted
+from brood.controller.attempts import AttemptReader
+from brood.controller.cache import Cache
+from brood.controller.config import Config
+from brood.controller.resolver import Resolver
+from brood.controller.revisions import Revisions
+from brood.controller.values import Values, ValueStore
+from brood.engine.concurrency import lock_of
+from brood.engine.graph import Graph
+from brood.engine.locks import Lock, LockState
+from brood.engine.params import InvalidParams
+from brood.engine.snapshot import DefinitionProblem, Refusal, Snapshot
+from brood.templating import TemplateError
+from brood.views import DefinitionView, RunView
+
+_LOG = structlog.get_logger("brood.gather")
+
+
+class Gatherer:
+    """Makes snapshots from the cache."""
+
+    def __init__(self, port: Port, *, cache: Cache, revisions: Revisions, config: Config) -> None:
+        self._port = port
+        self._cache = cache
+        self._revisions = revisions
+        self._config = config
+        self._attempts = AttemptReader(port)
+        self._values = ValueStore(config.values_kept)
+        self._memos: dict[str, dict[object, object]] = {}
+
+    async def prepare(self, run: RunView) -> float | None:
+        """Read what a snapshot of this run needs and memory does not hold: revisions, logs of ended Pods.
+
+        Returns
+        -------
+        float or None
+            In how many seconds to come again, because something could not be read now.
+        """
+        for one in (run, self._cache.family.parent(run), self._cache.family.root(run)):
+            if one is not None:
+                await self._load_revision(one)
+        if run.is_root and not admitted(run):
+            for one in self._cache.admission.unknown(run.meta.namespace):
+                await self._load_revision(one)
+        return await self._attempts.read(self._cache.pods.of(run.meta.uid))
+
+    def values(self, run: RunView) -> Values:
+        """Return the contents of ConfigMaps that a pass over this run may read."""
+        return Values(run.meta.namespace, port=self._port, store=self._values)
+
+    async def load(self, run: RunView, revisions: Iterable[str]) -> None:
+        """Read the revisions that a plan asked for."""
+        for revision in revisions:
+            await self._revisions.load(run.meta.namespace, revision)
+
+    def snapshot(self, run: RunView, *, values: Values, refusals: Sequence[Refusal]) -> tuple[Snapshot, Resolver]:
+        """Return what exists now, and the resolver that tells what else the plan asked for."""
+        namespace = run.meta.namespace
+        family = self._cache.family
+        resolver = Resolver(namespace, catalog=self._cache.catalog, revisions=self._revisions)
+        graph, definition, problem = self._graph(run, resolver)
+        root = run if run.is_root else family.root(run)
+        pods = self._cache.pods.of(run.meta.uid)
+        artifacts = self._artifacts(root, graph, own=root is run, resolver=resolver)
+        claim = None if root is None else self._cache.claim(root)
+        lock, lock_state, lock_problem = self._lock(run, graph)
+        parent = family.parent(run)
+        place = (artifacts.claim_name if artifacts else None) or (claim.meta.name if claim else "")
+        return Snapshot(
+            run=run,
+            graph=graph,
+            definition=definition,
+            problem=problem,
+            pods=pods.by_task,
+            handler_pods=pods.by_handler,
+            children=family.children(run.meta.uid),
+            definitions=resolver,
+            root=None if run.is_root else root,
+            parent=parent,
+            artifacts=artifacts,
+            claim=claim,
+            volume_root=self._port.layout.volume_root(namespace, place) if place else "",
+            values=values,
+            refusals=refusals,
+            lock=lock,
+            lock_state=lock_state,
+            lock_problem=lock_problem,
+            orphaned=not run.is_root and (_going(parent) or _going(root)),
+            depth=family.depth(run),
+            max_depth=self._config.max_depth,
+            refuse_invalid=self._config.refuse_invalid,
+            definition_wait_seconds=self._config.definition_wait,
+            memo=self._memos.setdefault(run.meta.uid, {}),
+        ), resolver
+
+    def forget(self, uid: str) -> None:
+        """Drop what was derived for a run that has ended or is gone."""
+        self._memos.pop(uid, None)
+
+    def _graph(
+        self, run: RunView, resolver: Resolver
+    ) -> tuple[Graph | None, DefinitionView | None, DefinitionProblem | None]:
+        """Return the graph of the pinned revision, or that of the definition that would be pinned now, with it."""
+        revision = pinned(run)
+        if revision is not None:
+            ref = run.spec.definition_ref
+            found = self._revisions.graph(run.meta.namespace, revision, local=ref.local, task=ref.task)
+            if found is None:
+                resolver.missing.add(revision)
+            return (None, None, found) if isinstance(found, DefinitionProblem) else (found, None, None)
+        definition = resolver.resolve(run.spec.definition_ref)
+        if isinstance(definition, DefinitionProblem):
+            return None, None, definition
+        graph = self._revisions.graph_of(definition)
+        return (None, None, graph) if isinstance(graph, DefinitionProblem) else (graph, definition, None)
+
+    def _artifacts(
+        self, root: RunView | None, graph: Graph | None, *, own: bool, resolver: Resolver
+    ) -> Artifacts | None:
+        """Return what the root's definition says about artifacts."""
+        revision = None if root is None or own else pinned(root)
+        if root is not None and revision is not None:
+            found = self._revisions.graph(root.meta.namespace, revision)
+            if found is None:
+                resolver.missing.add(revision)
+            graph = found if isinstance(found, Graph) else None
+        return None if graph is None else graph.spec.artifacts
+
+    def _lock(self, run: RunView, graph: Graph | None) -> tuple[Lock | None, LockState, str]:
+        """Return the key of a root run, who else is at it, and why the key cannot be rendered."""
+        if not run.is_root or run.status.finished or graph is None:
+            return None, LockState(), ""
+        admission = self._cache.admission
+        if admitted(run):
+            return admission.lock(run) or self._lock_of(run), LockState(), ""
+        for one in admission.unknown(run.meta.namespace):
+            admission.learn(one, self._lock_of(one))
+        try:
+            lock = lock_of(run, graph)
+        except (TemplateError, InvalidParams) as error:
+            return None, LockState(), str(error)
+        return lock, LockState() if lock is None else admission.state(run, lock), ""
+
+    def _lock_of(self, run: RunView) -> Lock | None:
+        """Return the key of a root run; None if it has none, or cannot have one now (its plan says why)."""
+        resolver = Resolver(run.meta.namespace, catalog=self._cache.catalog, revisions=self._revisions)
+        graph, _, problem = self._graph(run, resolver)
+        if graph is None:
+            if admitted(run):
+                _LOG.warning(
+                    "no key is known of an admitted run: it holds none", run=run.meta.name, problem=str(problem)
+                )
+            return None
+        try:
+            return lock_of(run, graph)
+        except (TemplateError, InvalidParams):
+            return None
+
+    async def _load_revision(self, run: RunView) -> None:
+        revision = pinned(run)
+        if revision is not None:
+            await self._revisions.load(run.meta.namespace, revision)
+
+
+def pinned(run: RunView) -> str | None:
+    """Return the revision that a run follows, None before it starts."""
+    return run.status.revision or run.spec.definition_ref.revision
+
+
+def _going(owner: RunView | None) -> bool:
+    """Whether "a run whose owner is gone or terminating" has this owner (contract §2)."""
+    return owner is None or owner.meta.deleting

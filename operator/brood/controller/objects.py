@@ -1,0 +1,159 @@
+"""Requests as objects: what a plan asks for, in the Kubernetes wire form.
+
+Contract §2: "Children and Pods carry ``ownerReferences`` (controller, blockOwnerDeletion) and the labels
+``brood.dev/{root-run,run,task,index,attempt,definition}``, ``app.kubernetes.io/managed-by: brood``; nothing is copied
+from user objects' labels or annotations". Pods are built by ``pods/build.py``.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+from brood.api import labels
+from brood.api.base import API_VERSION, format_time
+from brood.api.names import short_hash
+from brood.cluster.port import Manifest
+from brood.views import ChildRequest, ClaimRequest, ConfigMapRequest, DefinitionView, EventRequest, Meta
+
+COMPONENT: Final = "brood"
+"""Who reports an Event."""
+
+
+def owner(name: str, uid: str) -> list[Manifest]:
+    """Return the ownerReferences of what a JobRun owns."""
+    return [
+        {
+            "apiVersion": API_VERSION,
+            "kind": "JobRun",
+            "name": name,
+            "uid": uid,
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
+    ]
+
+
+def child_labels(request: ChildRequest) -> dict[str, str]:
+    """Return the labels of a child run; `AlreadyExists` is told from adoption by them."""
+    found = {
+        labels.MANAGED_BY: labels.MANAGED_BY_BROOD,
+        labels.ROOT_RUN: request.root,
+        labels.RUN: request.parent,
+        labels.TASK: request.task,
+        labels.ATTEMPT: str(request.attempt),
+    }
+    if request.index is not None:
+        found[labels.INDEX] = str(request.index)
+    if request.definition_ref.name is not None:
+        found[labels.DEFINITION] = request.definition_ref.name
+    return found
+
+
+def child_run(request: ChildRequest) -> Manifest:
+    """Return the JobRun of one item, ``run`` or ``fork``."""
+    parent: dict[str, Any] = {"name": request.parent, "uid": request.parent_uid, "task": request.task}
+    if request.index is not None:
+        parent["index"] = request.index
+    spec: dict[str, Any] = {"definitionRef": request.definition_ref.to_json(), "parentRef": parent}
+    if request.params:
+        spec["params"] = dict(request.params)
+    if request.priority:
+        spec["priority"] = request.priority
+    metadata: dict[str, Any] = {
+        "namespace": request.namespace,
+        "name": request.name,
+        "labels": child_labels(request),
+        "ownerReferences": owner(request.parent, request.parent_uid),
+    }
+    if request.item is not None:
+        metadata["annotations"] = {labels.ITEM: request.item}
+    return {"apiVersion": API_VERSION, "kind": "JobRun", "metadata": metadata, "spec": spec}
+
+
+def revision(view: DefinitionView) -> Manifest:
+    """Return the ControllerRevision that holds this very spec.
+
+    Contract §2: "name: definition and spec hash; no ownerReference; labels with the definition's name and uid".
+    """
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": {
+            "namespace": view.meta.namespace,
+            "name": view.revision,
+            "labels": {
+                labels.MANAGED_BY: labels.MANAGED_BY_BROOD,
+                labels.DEFINITION: view.meta.name,
+                labels.DEFINITION_UID: view.meta.uid,
+            },
+        },
+        "revision": view.meta.generation,
+        "data": {"spec": view.spec.to_json()},
+    }
+
+
+def claim(request: ClaimRequest) -> Manifest:
+    """Return the PersistentVolumeClaim of a root run."""
+    spec: dict[str, Any] = {
+        "accessModes": list(request.access_modes),
+        "resources": {"requests": {"storage": request.storage}},
+    }
+    if request.storage_class is not None:
+        spec["storageClassName"] = request.storage_class
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "namespace": request.namespace,
+            "name": request.name,
+            "labels": {labels.MANAGED_BY: labels.MANAGED_BY_BROOD, labels.ROOT_RUN: request.root},
+            "ownerReferences": owner(request.root, request.root_uid),
+        },
+        "spec": spec,
+    }
+
+
+def config_map(request: ConfigMapRequest) -> Manifest:
+    """Return the immutable ConfigMap that holds large values of a run."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "namespace": request.namespace,
+            "name": request.name,
+            "labels": {labels.MANAGED_BY: labels.MANAGED_BY_BROOD, labels.RUN: request.run},
+            "ownerReferences": owner(request.run, request.run_uid),
+        },
+        "immutable": True,
+        "data": dict(request.data),
+    }
+
+
+def event(request: EventRequest, *, kind: str, about: Meta, now: datetime) -> Manifest:
+    """Return a core/v1 Event about a run or definition.
+
+    The name depends on what is said of which version of the object, so that a second try meets the first one.
+    """
+    said = short_hash(f"{about.uid} {about.resource_version} {request.reason} {request.message}")
+    moment = format_time(now)
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"namespace": about.namespace, "name": f"{about.name}.{said}"},
+        "involvedObject": {
+            "apiVersion": API_VERSION,
+            "kind": kind,
+            "namespace": about.namespace,
+            "name": about.name,
+            "uid": about.uid,
+            "resourceVersion": about.resource_version,
+        },
+        "reason": request.reason,
+        "message": request.message,
+        "type": "Warning" if request.warning else "Normal",
+        "source": {"component": COMPONENT},
+        "reportingComponent": COMPONENT,
+        "reportingInstance": COMPONENT,
+        "firstTimestamp": moment,
+        "lastTimestamp": moment,
+        "count": 1,
+    }

@@ -1,0 +1,43 @@
+"""Pods whose run is gone: nobody records their results any more, so their finalizers must not hold them."""
+
+from brood.cluster.port import Kind, NotFound, Port, TooManyRequests, Unavailable
+from brood.controller.cache import Cache
+from brood.controller.creation import retry_after
+from brood.controller.keys import Key
+from brood.controller.release import release_all
+from brood.controller.writer import Writer
+
+
+class Orphans:
+    """Passes over Pods that have lost their run."""
+
+    def __init__(self, port: Port, *, cache: Cache, writer: Writer) -> None:
+        self._port = port
+        self._cache = cache
+        self._writer = writer
+
+    async def process(self, key: Key) -> None:
+        """Release the Pod if its run is gone indeed.
+
+        A run whose deletion was not seen is asked for first: the finalizer guards a result, and a cache may be late.
+
+        Raises
+        ------
+        RetryLater
+            Where the server could not do its part now.
+        """
+        pod = self._cache.orphans.get((key.namespace, key.name))
+        if pod is None or self._cache.family.by_uid(pod.meta.owner_uid or "") is not None:
+            return
+        try:
+            if (pod.meta.owner_uid or "") not in self._cache.gone:
+                try:
+                    found = await self._port.get(Kind.JOB_RUN, pod.meta.namespace, pod.run)
+                except NotFound:
+                    found = None
+                if found is not None and found["metadata"]["uid"] == pod.meta.owner_uid:
+                    return
+                self._cache.gone.put(pod.meta.owner_uid or "", None)
+            await release_all([pod], port=self._port, writer=self._writer)
+        except (TooManyRequests, Unavailable) as error:
+            raise retry_after(error) from error

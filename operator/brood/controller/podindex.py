@@ -1,0 +1,101 @@
+"""The Pods of each run, by task and attempt, with what each of them means."""
+
+from bisect import insort
+from collections.abc import Iterable, Mapping, Sequence
+
+from brood.views import PodAttempt, PodView
+
+
+class RunPods:
+    """The Pods of one run.
+
+    What a Pod means is derived once per version of it: a Pod that changed is in ``unread`` until `read` says what it
+    means.
+    """
+
+    __slots__ = ("_by_handler", "_by_task", "unread")
+
+    def __init__(self) -> None:
+        self._by_task: dict[str, list[PodAttempt]] = {}
+        self._by_handler: dict[str, list[PodAttempt]] = {}
+        self.unread: dict[str, PodView] = {}
+
+    @property
+    def by_task(self) -> Mapping[str, Sequence[PodAttempt]]:
+        """The Pods of tasks, attempts ascending."""
+        return self._by_task
+
+    @property
+    def by_handler(self) -> Mapping[str, Sequence[PodAttempt]]:
+        """The Pods of handlers, attempts ascending."""
+        return self._by_handler
+
+    def put(self, pod: PodView) -> None:
+        """Add or replace a Pod."""
+        self.unread[pod.meta.uid] = pod
+        self._set(PodAttempt(pod))
+
+    def read(self, attempt: PodAttempt) -> None:
+        """Take what a Pod means; ignored if the Pod has changed since."""
+        if self.unread.get(attempt.pod.meta.uid) is attempt.pod:
+            del self.unread[attempt.pod.meta.uid]
+            self._set(attempt)
+
+    def remove(self, pod: PodView) -> None:
+        """Forget a Pod that is gone."""
+        self.unread.pop(pod.meta.uid, None)
+        tasks = self._tasks(pod)
+        rest = [one for one in tasks.get(pod.task, ()) if one.pod.meta.uid != pod.meta.uid]
+        if rest:
+            tasks[pod.task] = rest
+        else:
+            tasks.pop(pod.task, None)
+
+    def all(self) -> Iterable[PodView]:
+        """Return every Pod."""
+        for tasks in (self._by_task, self._by_handler):
+            for attempts in tasks.values():
+                for attempt in attempts:
+                    yield attempt.pod
+
+    def __bool__(self) -> bool:
+        return bool(self._by_task or self._by_handler)
+
+    def _tasks(self, pod: PodView) -> dict[str, list[PodAttempt]]:
+        return self._by_handler if pod.handler else self._by_task
+
+    def _set(self, attempt: PodAttempt) -> None:
+        tasks = self._tasks(attempt.pod)
+        others = [one for one in tasks.get(attempt.pod.task, ()) if one.pod.meta.uid != attempt.pod.meta.uid]
+        insort(others, attempt, key=lambda one: (one.pod.attempt, one.pod.meta.created_at))
+        tasks[attempt.pod.task] = others
+
+
+class PodIndex:
+    """Every Pod that brood made, by the uid of the run that owns it."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, RunPods] = {}
+
+    def put(self, pod: PodView) -> None:
+        """Add or replace a Pod."""
+        self._runs.setdefault(pod.meta.owner_uid or "", RunPods()).put(pod)
+
+    def remove(self, pod: PodView) -> None:
+        """Forget a Pod that is gone."""
+        pods = self._runs.get(pod.meta.owner_uid or "")
+        if pods is not None:
+            pods.remove(pod)
+            if not pods:
+                del self._runs[pod.meta.owner_uid or ""]
+
+    def of(self, run_uid: str) -> RunPods:
+        """Return the Pods of a run."""
+        return self._runs.get(run_uid) or _NONE
+
+    def owners(self) -> Iterable[str]:
+        """Return the uids of all runs that have Pods."""
+        return self._runs.keys()
+
+
+_NONE = RunPods()

@@ -1,0 +1,47 @@
+"""Letting Pods go: a Pod's finalizer is taken off once its end is recorded, or its run is deleted."""
+
+import asyncio
+from collections.abc import Iterable
+
+from brood.api.labels import RESULT_FINALIZER
+from brood.cluster.port import Conflict, Kind, NotFound, Port
+from brood.controller.workqueue import RetryLater
+from brood.controller.writer import Writer
+from brood.views import PodView
+
+TRIES = 3
+"""How often a Pod that changes under our hands is read again."""
+
+
+async def release_all(pods: Iterable[PodView], *, port: Port, writer: Writer) -> None:
+    """Take the finalizer off each Pod that has it."""
+    held = [pod for pod in pods if RESULT_FINALIZER in pod.meta.finalizers]
+    answers = await asyncio.gather(*(_release(pod, port=port, writer=writer) for pod in held), return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+
+
+async def _release(pod: PodView, *, port: Port, writer: Writer) -> None:
+    finalizers, version = list(pod.meta.finalizers), pod.meta.resource_version
+    about = (pod.meta.namespace, pod.meta.name)
+    for _ in range(TRIES):
+        rest = [one for one in finalizers if one != RESULT_FINALIZER]
+        if len(rest) == len(finalizers):
+            return
+        metadata = {"uid": pod.meta.uid, "resourceVersion": version, "finalizers": rest or None}
+        try:
+            await writer.patch(Kind.POD, about, {"metadata": metadata})
+        except NotFound:
+            return
+        except Conflict:
+            try:
+                found = (await port.get(Kind.POD, *about))["metadata"]
+            except NotFound:
+                return
+            if found["uid"] != pod.meta.uid:
+                return
+            finalizers, version = found.get("finalizers") or [], found["resourceVersion"]
+        else:
+            return
+    raise RetryLater(f"Pod {pod.meta.name} changes too fast to release it")

@@ -1,0 +1,57 @@
+"""Telling an object's owner that brood cannot work with it: a Stalled condition, never more."""
+
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from brood.api.base import format_time
+from brood.api.reasons import ConditionType
+from brood.cluster.port import ApiError, Kind, Port
+from brood.controller.writer import NotLeader, Writer
+from brood.views import Meta
+
+_LOG = structlog.get_logger("brood.stalled")
+
+LONGEST_MESSAGE = 1024
+
+
+async def mark_stalled(
+    kind: Kind, about: Meta, *, port: Port, writer: Writer, reason: str, message: str, now: datetime
+) -> None:
+    """Set the condition on the raw object, which may be one that cannot be read; says the same thing only once.
+
+    That it cannot be written is logged and costs nothing else.
+    """
+    name = (about.namespace, about.name)
+    try:
+        found = await port.get(kind, *name)
+        if found["metadata"]["uid"] != about.uid:
+            return
+        patch = stalled_patch(found, reason=reason, message=message[:LONGEST_MESSAGE], now=now)
+        if patch is not None:
+            await writer.patch(kind, name, patch, subresource="status")
+    except NotLeader:
+        return
+    except ApiError as error:
+        _LOG.info("cannot set Stalled", kind=str(kind), namespace=name[0], name=name[1], error=error.message)
+
+
+def stalled_patch(found: dict[str, Any], *, reason: str, message: str, now: datetime) -> dict[str, Any] | None:
+    """Return the merge patch that adds the condition, None where it is there already."""
+    status = found.get("status")
+    listed = status.get("conditions") if isinstance(status, dict) else None
+    conditions = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    said = (str(ConditionType.STALLED), "True", reason, message)
+    if any((one.get("type"), one.get("status"), one.get("reason"), one.get("message")) == said for one in conditions):
+        return None
+    stalled = {
+        "type": str(ConditionType.STALLED),
+        "status": "True",
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": format_time(now),
+    }
+    kept = [one for one in conditions if one.get("type") != ConditionType.STALLED]
+    metadata = {"uid": found["metadata"]["uid"], "resourceVersion": found["metadata"]["resourceVersion"]}
+    return {"metadata": metadata, "status": {"conditions": [*kept, stalled]}}

@@ -8,7 +8,7 @@ from typing import Any
 
 from brood.api.base import format_time
 from brood.cluster.local import process
-from brood.cluster.local.environment import Find, build_command, build_environment, pod_mark
+from brood.cluster.local.environment import Find, command_line, declared_variables, surroundings
 from brood.cluster.local.layout import LocalLayout
 from brood.cluster.local.logs import last_lines
 from brood.cluster.local.starting import Unstartable
@@ -34,7 +34,6 @@ class Container:
         self._process: process.Process | None = None
         self._started_at = ""
         meta = pod["metadata"]
-        self._mark = pod_mark(meta["uid"], layout.state)
         self._own = layout.pod_directory(meta["namespace"], meta["name"])
         self._log = layout.log(meta["namespace"], meta["name"], spec["name"])
         self.state: dict[str, Any] = {"waiting": {"reason": "PodInitializing"}}
@@ -58,8 +57,9 @@ class Container:
             A ConfigMap that its environment names is not there yet.
         """
         try:
-            environment = build_environment(self._spec, pod=self._pod, find=find, mark=self._mark)
-            argv = build_command(self._spec, environment)
+            declared = declared_variables(self._spec, pod=self._pod, find=find)
+            environment = surroundings(self._pod, self._layout.state) | declared
+            argv = command_line(self._spec, declared)
             directory = self._working_directory()
             self._message_file(create=True)
             self._log.parent.mkdir(parents=True, exist_ok=True)

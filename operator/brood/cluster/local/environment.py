@@ -20,21 +20,22 @@ Find = Callable[[Kind, str, str], Manifest]
 """Reads an object; raises `Missing`."""
 
 
-def inherited() -> dict[str, str]:
-    """Return the caller's part of every environment."""
-    return {name: os.environ[name] for name in INHERITED if name in os.environ}
-
-
 def pod_mark(uid: str, state: Path) -> str:
     """Return what `POD_MARK` holds for a Pod."""
     return f"{uid}@{state}"
 
 
-def build_environment(container: Mapping[str, Any], *, pod: Manifest, find: Find, mark: str) -> dict[str, str]:
+def surroundings(pod: Manifest, state: Path) -> dict[str, str]:
+    """Return the variables that every container of a Pod has, in place of those of an image; no ``$(NAME)`` refers to them."""
+    meta = pod["metadata"]
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return inherited | {"HOSTNAME": meta["name"], POD_MARK: pod_mark(meta["uid"], state)}
+
+
+def declared_variables(container: Mapping[str, Any], *, pod: Manifest, find: Find) -> dict[str, str]:
     """Return the variables of a container as the kubelet makes them.
 
-    ``envFrom`` first, then ``env`` in order, where a value may refer to what stands before it. What both leave unset
-    comes from `INHERITED`, in place of the image's own.
+    ``envFrom`` first, then ``env`` in order, where a value may refer to what stands before it.
 
     Raises
     ------
@@ -43,27 +44,25 @@ def build_environment(container: Mapping[str, Any], *, pod: Manifest, find: Find
     Unstartable
         A value comes from where the local cluster has none.
     """
-    meta = pod["metadata"]
-    result = inherited()
-    result |= {"HOSTNAME": meta["name"], POD_MARK: mark}
+    namespace = pod["metadata"]["namespace"]
     declared: dict[str, str] = {}
     for source in container.get("envFrom") or ():
-        declared |= _from_source(source, meta["namespace"], find)
+        declared |= _from_source(source, namespace, find)
     for variable in container.get("env") or ():
         value = _value(variable, declared, pod=pod, find=find)
         if value is not None:
             declared[variable["name"]] = value
-    return result | declared
+    return declared
 
 
-def build_command(container: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:
+def command_line(container: Mapping[str, Any], declared: Mapping[str, str]) -> list[str]:
     """Return ``command`` and ``args`` with ``$(NAME)`` expanded; raises `Unstartable` where there is no command."""
-    command = [expand(word, environment) for word in container.get("command") or ()]
+    command = [expand(word, declared) for word in container.get("command") or ()]
     if not command:
         raise Unstartable(
             "no command specified: the local cluster runs processes, so the entrypoint of an image cannot be used"
         )
-    return command + [expand(word, environment) for word in container.get("args") or ()]
+    return command + [expand(word, declared) for word in container.get("args") or ()]
 
 
 def _from_source(source: Mapping[str, Any], namespace: str, find: Find) -> dict[str, str]:

@@ -11,7 +11,7 @@ import yaml
 
 from brood.api.crd import SIZE_LIMIT, files
 from tests.cluster.access import Cluster
-from tests.unit.api.cases import BAD, GOOD, Bad, manifest
+from tests.unit.api.cases import BAD, GOOD, Bad, Good, manifest
 
 REFUSED = [case for case in BAD if case.server_path is not None]
 
@@ -34,10 +34,9 @@ def patched(kube: Cluster, name: str, spec: dict[str, Any]) -> str:
     return kube.kubectl("patch", "jr", name, "--type=merge", "-p", json.dumps({"spec": spec}), check=False)
 
 
-@pytest.mark.parametrize("case", GOOD)
-def test_a_good_manifest_is_accepted(kube: Cluster, case: str) -> None:
-    kind, spec = GOOD[case]
-    assert "created" in tried(kube, manifest(kind, spec))
+@pytest.mark.parametrize("case", GOOD, ids=lambda case: case.id)
+def test_a_good_manifest_is_accepted(kube: Cluster, case: Good) -> None:
+    assert "created" in tried(kube, manifest(case.kind, case.spec))
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.id)
@@ -60,7 +59,7 @@ def test_a_name_has_at_most_63_characters(kube: Cluster, kind: str) -> None:
 
 
 def largest_definition() -> dict[str, Any]:
-    """Return a definition that uses what the schema allows: 256 tasks, 32 local definitions of 64, all with many edges."""
+    """Return a definition of what the schema allows: 256 tasks, 32 local definitions of 64, all with many edges."""
 
     def graph(size: int, edges: int) -> list[dict[str, Any]]:
         names = [f"a-rather-long-name-of-a-task-{index:03}" for index in range(size)]

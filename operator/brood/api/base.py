@@ -32,7 +32,7 @@ VALUE_LENGTH: Final = 256 * 1024
 TEMPLATE_LENGTH: Final = 4096
 
 CRD_DEFAULT: Final[dict[str, Any]] = {"x-brood-default": True}
-"""Marks a field whose default the API server fills in; others must stay absent where the user said nothing, because they merge."""
+"""Marks a field whose default the API server fills in; others stay absent where nobody set them, because they merge."""
 
 RESERVED_WORDS: Final = "PATH, HOME, IFS, LD_*, BROOD_* and YAML booleans (y, n, yes, no, on, off, true, false)"
 
@@ -63,7 +63,7 @@ class Model(BaseModel):
         return data
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON form with exactly the fields that were given, so that merges and hashes see what the user wrote."""
+        """Return the JSON form with exactly the fields that were given: merges and hashes see what the user wrote."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     @classmethod

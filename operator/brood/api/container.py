@@ -14,7 +14,8 @@ SCRIPT_LENGTH: Final = 64 * 1024
 
 PRESERVED: Final[dict[str, Any]] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
-# No type is a structural schema's way to say "any scalar": the contradictory sizes leave no object or array that would pass.
+# No type is a structural schema's way to say "any scalar": the contradictory sizes leave no object or array that
+# would pass.
 SCALAR: Final[dict[str, Any]] = {
     "x-kubernetes-preserve-unknown-fields": True,
     "maxLength": VALUE_LENGTH,
@@ -74,7 +75,8 @@ class EnvVar(Model):
 def check_container(container: JsonObject | None, *, script: str | None, subject: str) -> None:
     """Refuse what a container cannot have.
 
-    Contract: "Both at once [script, and the container's own command/args], or a container named otherwise than `main`: InvalidSpec".
+    Contract §1.1: "Both at once [script, and the container's own command/args], or a container named otherwise than
+    `main`: InvalidSpec."
     """
     if container is None:
         return
@@ -100,7 +102,8 @@ class Handler(Model):
     container: Container | None = Field(None, description="A core/v1 Container; its name is left out or main.")
     script: Script | None = Field(
         None,
-        description="Run by /bin/sh -e of the image, at most 64 KiB, never templated; excludes container.command and args.",
+        description="Run by /bin/sh -e of the image, at most 64 KiB, never templated; excludes container.command and "
+        "args.",
     )
     env: tuple[EnvVar, ...] = Field(
         (), max_length=256, description="Variables of this handler, beside those of the definition."

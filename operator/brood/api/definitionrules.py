@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 TASK_LIST: Final[dict[str, Any]] = BY_NAME | GRAPH_RULES
 
 OUTPUT_RULE: Final = (
-    "!has(self.params) || !self.tasks.exists(t, has(t.output)) || "
-    "[self.params.transformMapEntry(i, p, {p.name: i})].all(names, self.tasks.all(t, !has(t.output) || !(t.output in names)))",
+    (
+        "!has(self.params) || [self.params.transformMapEntry(i, p, {p.name: i})].all(names, "
+        "self.tasks.all(t, !has(t.output) || !(t.output in names)))"
+    ),
     "an output is named like a param",
     ".tasks",
 )
@@ -26,7 +28,10 @@ SPEC_RULES: Final = validations(
 
 ARTIFACTS_RULES: Final = validations(
     (
-        "!has(self.claimName) || !(has(self.storage) || has(self.storageClassName) || has(self.accessModes) || has(self.retain))",
+        (
+            "!has(self.claimName) || "
+            "!(has(self.storage) || has(self.storageClassName) || has(self.accessModes) || has(self.retain))"
+        ),
         "claimName, of a claim you own, excludes storage, storageClassName, accessModes and retain",
         ".claimName",
     ),

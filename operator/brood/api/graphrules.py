@@ -36,14 +36,19 @@ GRAPH_RULES: Final = validations(
         "a route (onSucceeded, onFailed, onExitCode) names a task that does not exist in this list",
     ),
     (
-        "self.filter(t, has(t.output)).size() == self.filter(t, has(t.output)).transformMapEntry(i, t, {t.output: i}).size()",
+        (
+            "self.filter(t, has(t.output)).size() == "
+            "self.filter(t, has(t.output)).transformMapEntry(i, t, {t.output: i}).size()"
+        ),
         "two tasks declare the same output",
     ),
 )
 
 
 def check_graph(tasks: "tuple[Task, ...]", *, params: tuple[str, ...]) -> None:
-    """Refuse a list of tasks that do not go together; the first violation is raised, its path below the owner of ``tasks``.
+    """Refuse a list of tasks that do not go together; the first violation is raised.
+
+    Its path is below the owner of ``tasks``.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, model_validator
 
@@ -97,7 +97,8 @@ class Concurrency(Model):
 
     key: Annotated[Template, StringConstraints(min_length=1)] | None = Field(
         None,
-        description="Names a lock of the namespace, shared by all definitions that render the same; template. Default: our name.",
+        description="Names a lock of the namespace, shared by all definitions that render the same; template. Default: "
+        "our name.",
     )
     max_active_runs: Annotated[StrictInt, Field(ge=1)] = Field(
         1, json_schema_extra=CRD_DEFAULT, description="So many root runs hold the key at a time; 1 by default."
@@ -139,11 +140,13 @@ class Artifacts(Model):
         (AccessMode.READ_WRITE_ONCE,),
         min_length=1,
         max_length=2,
-        description="ReadWriteOnce (default: Pods that mount it share a node) or ReadWriteMany; ReadWriteOncePod is refused.",
+        description="ReadWriteOnce (default: Pods that mount it share a node) or ReadWriteMany; ReadWriteOncePod is "
+        "refused.",
     )
     retain: Retain = Field(
         Retain.ALWAYS,
-        description="The claim goes with the run (Always, default), at its end unless it failed (OnFailure), or at its end.",
+        description="The claim goes with the run (Always, default), at its end unless it failed (OnFailure), or at its "
+        "end.",
     )
     claim_name: Annotated[str, StringConstraints(min_length=1, max_length=253)] | None = Field(
         None, description="A claim that you own, used instead of one that brood makes."
@@ -216,7 +219,8 @@ class JobDefinitionSpec(Model):
     artifacts: Artifacts | None = Field(None, description="The volume on which a root run keeps the files of its tree.")
     task_defaults: TaskDefaults | None = Field(
         None,
-        description="For container tasks, those of local definitions too: objects merge by key, env by name, other lists replace.",
+        description="For container tasks, those of local definitions too: objects merge by key, env by name, "
+        "other lists replace.",
     )
     tasks: tuple[Task, ...] = Field(
         min_length=1,

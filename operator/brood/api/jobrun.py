@@ -16,7 +16,7 @@ NameString = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 
 
 def _immutable(field: str) -> tuple[str, str, str]:
-    """Return the rule that a field never changes, removal included; it stands on the parent, where an absent field is seen."""
+    """Return the rule that a field never changes, removal included; on the parent, where an absent field is seen."""
     return (
         f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})",
         f"{field} is immutable",
@@ -27,7 +27,10 @@ def _immutable(field: str) -> tuple[str, str, str]:
 RUN_RULES: Final[dict[str, Any]] = validations(
     *(_immutable(field) for field in ("definitionRef", "params", "rerunOf", "parentRef")),
     (
-        "!has(oldSelf.shutdown) || (has(self.shutdown) && (self.shutdown == oldSelf.shutdown || self.shutdown == 'Terminate'))",
+        (
+            "!has(oldSelf.shutdown) || "
+            "(has(self.shutdown) && (self.shutdown == oldSelf.shutdown || self.shutdown == 'Terminate'))"
+        ),
         "shutdown cannot be taken back; Interrupt may become Terminate",
         ".shutdown",
     ),
@@ -64,7 +67,8 @@ class RunDefinitionRef(Model):
     )
     revision: NameString | None = Field(
         None,
-        description="The ControllerRevision that the run follows, whatever becomes of the definition; set by brood on children.",
+        description="The ControllerRevision that the run follows, whatever becomes of the definition; set by brood on "
+        "children.",
     )
 
     @model_validator(mode="after")
@@ -112,7 +116,8 @@ class JobRunSpec(Model):
     )
     shutdown: Shutdown | None = Field(
         None,
-        description="Interrupt: what runs ends normally, nothing starts. Terminate: Pods are stopped. Cannot be taken back.",
+        description="Interrupt: what runs ends normally, nothing starts. Terminate: Pods are stopped. Cannot be taken "
+        "back.",
     )
     active_deadline_seconds: Seconds | None = Field(
         None, description="Time from admission; then the run is Failed. May only shorten that of the definition."

@@ -8,14 +8,14 @@ from typing import Final
 from brood.api.base import GROUP
 
 ROOT_RUN: Final = f"{GROUP}/root-run"
-"""On Pods, children and everything else of a tree: name of the root run. ``kubectl get pods,jr -l brood.dev/root-run=X`` is the
-whole tree; on JobRuns it tells children from roots, which have none."""
+"""On Pods, children and everything else of a tree: name of the root run. ``kubectl get pods,jr -l
+brood.dev/root-run=X`` is the whole tree; on JobRuns it tells children from roots, which have none."""
 
 RUN: Final = f"{GROUP}/run"
 """Name of the run that made the object: on Pods, ConfigMaps and children (there, the parent run)."""
 
 TASK: Final = f"{GROUP}/task"
-"""Name of the task that the Pod or child was made for; for a handler ``onSuccess``, ``onFailure``, ``onCancel`` or ``onExit``."""
+"""Name of the task that the Pod or child was made for, or of the handler: ``onSuccess``, …, ``onExit``."""
 
 INDEX: Final = f"{GROUP}/index"
 """Position of the item that the Pod or child was made for, counted from 0; absent where there are no items."""
@@ -39,7 +39,7 @@ SCHEDULED_BY: Final = f"{GROUP}/scheduled-by"
 """Name of the JobDefinition whose schedule made the run; ``history`` counts by it."""
 
 DEFINITION_UID: Final = f"{GROUP}/definition-uid"
-"""On ControllerRevisions: UID of the JobDefinition, so that one made anew under an old name does not take over its revisions."""
+"""On ControllerRevisions: the definition's UID; one made anew under that name has none of the old one's revisions."""
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 """``brood`` on everything that brood makes."""
@@ -75,4 +75,4 @@ GITOPS_MARKERS: Final = (
     "helm.toolkit.fluxcd.io/name",
     "meta.helm.sh/release-name",
 )
-"""Labels or annotations that say that a GitOps tool owns an object: ``ttlSecondsAfterFinished`` does not apply to such runs."""
+"""Labels or annotations that say that a GitOps tool owns an object: ``ttlSecondsAfterFinished`` is off there."""

@@ -61,7 +61,8 @@ class Parallel(Model):
     )
     max_failures: MaxFailures = Field(
         0,
-        description="So many items, or so many percent (rounded down), may fail or be cancelled and the task still succeeds.",
+        description="So many items, or so many percent (rounded down), may fail or be cancelled and the task still "
+        "succeeds.",
     )
     fail_fast: StrictBool = Field(
         default=False, description="Once more than maxFailures items have failed, no further item and no retry starts."

@@ -1,7 +1,7 @@
 """Manifests to models, with errors that a person can act on.
 
-Each problem names its field as it is written in YAML (``spec.tasks[2].retryPolicy.limt``), says what is wrong with it, and what is
-allowed there.
+Each problem names its field as it is written in YAML (``spec.tasks[2].retryPolicy.limt``), says what is wrong with
+it, and what is allowed there.
 """
 
 import difflib

@@ -4,6 +4,7 @@ Contract §2.1. Reasons never change their meaning; messages may.
 """
 
 from enum import StrEnum
+from typing import Self
 
 
 class Reason(StrEnum):
@@ -11,7 +12,7 @@ class Reason(StrEnum):
 
     description: str
 
-    def __new__(cls, word: str, description: str) -> "Reason":
+    def __new__(cls, word: str, description: str) -> Self:
         """Make a member whose value is the word."""
         member = str.__new__(cls, word)
         member._value_ = word

@@ -34,7 +34,10 @@ class Schedule(Model):
                 "a schedule needs either cron or onChange: true",
             ),
             (
-                "has(self.cron) || !(has(self.timeZone) || has(self.startingDeadlineSeconds) || has(self.skipIfSuccessful))",
+                (
+                    "has(self.cron) || "
+                    "!(has(self.timeZone) || has(self.startingDeadlineSeconds) || has(self.skipIfSuccessful))"
+                ),
                 "timeZone, startingDeadlineSeconds and skipIfSuccessful need cron",
             ),
         )
@@ -46,7 +49,8 @@ class Schedule(Model):
     )
     starting_deadline_seconds: NonNegative | None = Field(
         None,
-        description="A tick that could not start within so many seconds is missed; without it, no limit, as for a CronJob.",
+        description="A tick that could not start within so many seconds is missed; without it, no limit, as for a "
+        "CronJob.",
     )
     skip_if_successful: StrictBool = Field(
         default=False, description="A tick is skipped where a run of its slot has already succeeded; false by default."

@@ -1,8 +1,8 @@
 """From a pydantic model to a structural schema of a CustomResourceDefinition.
 
-A structural schema has a type everywhere, no ``$ref``, no ``null``, and no logic but ``oneOf`` and the like as mere validation. What
-pydantic writes is inlined and rewritten by small steps; what only a CRD can say (CEL rules, list types, int-or-string) stands on the
-fields and models themselves, as ``json_schema_extra``.
+A structural schema has a type everywhere, no ``$ref``, no ``null``, and no logic but ``oneOf`` and the like as mere
+validation. What pydantic writes is inlined and rewritten by small steps; what only a CRD can say (CEL rules, list
+types, int-or-string) stands on the fields and models themselves, as ``json_schema_extra``.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Statuses: what brood writes, and reads back after a restart.
 
-Frozen slots dataclasses, because the engine builds them by the thousand; one ``TypeAdapter`` each reads, writes and describes
-them. Unknown fields are dropped, so that an older operator can read what a newer one wrote.
+Frozen slots dataclasses, because the engine builds them by the thousand; one ``TypeAdapter`` each reads, writes and
+describes them. Unknown fields are dropped, so that an older operator can read what a newer one wrote.
 """
 
 from collections.abc import Mapping
@@ -227,8 +227,8 @@ DEFINITION_STATUS: TypeAdapter[JobDefinitionStatus] = TypeAdapter(JobDefinitionS
 def status_to_json(status: JobRunStatus | JobDefinitionStatus) -> dict[str, Any]:
     """Return the wire form.
 
-    Fields that are None are left out, and what is empty in the rows, of which there may be hundreds; at the top an empty value
-    stays, so that a merge patch made of this overwrites what was there.
+    Fields that are None are left out, and what is empty in the rows, of which there may be hundreds; at the top an
+    empty value stays, so that a merge patch made of this overwrites what was there.
     """
     adapter = RUN_STATUS if isinstance(status, JobRunStatus) else DEFINITION_STATUS
     wire: dict[str, Any] = adapter.dump_python(status, mode="json", by_alias=True, exclude_none=True)  # type: ignore[arg-type]

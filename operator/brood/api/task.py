@@ -31,7 +31,8 @@ class TaskArtifacts(Model):
     paths: tuple[Annotated[Template, StringConstraints(min_length=1)], ...] = Field(
         min_length=1,
         max_length=64,
-        description="Files, globs or directories below the working directory; templates. One that matches nothing fails the task.",
+        description="Files, globs or directories below the working directory; templates. "
+        "One that matches nothing fails the task.",
     )
     keep: Keep = Field(
         Keep.ON_SUCCESS, description="After which attempts they are kept: OnSuccess (default), OnFailure, Always."
@@ -96,7 +97,8 @@ class DefinitionRef(Model):
 
     name: ObjectName | None = Field(
         None,
-        description="A local definition of this name, else a JobDefinition of the namespace. Excludes type and version.",
+        description="A local definition of this name, else a JobDefinition of the namespace. Excludes type and "
+        "version.",
     )
     type: ObjectName | None = Field(
         None, description="With version: must match exactly one JobDefinition of the namespace."
@@ -180,7 +182,8 @@ class Task(Model):
     )
     script: Script | None = Field(
         None,
-        description="Body: run by /bin/sh -e of the image, at most 64 KiB, never templated; excludes container.command and args.",
+        description="Body: run by /bin/sh -e of the image, at most 64 KiB, never templated; excludes container.command "
+        "and args.",
     )
     run: ChildCall | None = Field(None, description="Body: a child run; the task ends when the child ends.")
     fork: ChildCall | None = Field(
@@ -233,7 +236,8 @@ class Task(Model):
     )
     timeout_seconds: Seconds | None = Field(
         None,
-        description="Per attempt from the Pod's start (container), from the child's creation (run), over all items (parallel).",
+        description="Per attempt from the Pod's start (container), from the child's creation (run), over all items "
+        "(parallel).",
     )
     pending_timeout_seconds: Seconds | None = Field(None, description="Time that the Pod may wait for its start.")
     image_pull_timeout_seconds: Seconds | None = Field(None, description="Time that the Pod may wait for its image.")

@@ -1,4 +1,4 @@
-"""What one task can and cannot have: each rule once for the API server (CEL) and once for people (a message naming the task)."""
+"""What one task can and cannot have: each rule for the API server (CEL), and for people (a message naming the task)."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -97,7 +97,7 @@ def _check_body(task: "Task") -> None:
     if len(bodies) > 1:
         raise violation(
             "",
-            f"task {task.name!r}: at most one body is allowed (container and/or script, run, fork, await); found {' and '.join(bodies)}",
+            f"task {task.name!r}: at most one body is allowed; found {' and '.join(bodies)}",
         )
     if task.parallel is not None and (not bodies or task.await_ is not None):
         raise violation("parallel", f"task {task.name!r}: parallel needs a container, script, run or fork")

@@ -1,16 +1,16 @@
 import pytest
+import yaml
 
 from brood.api.jobdefinition import JobDefinition
 from brood.api.parse import InvalidManifest, parse_manifest
-from tests.unit.api.cases import BAD, CONTRACT, GOOD, Bad, manifest
+from tests.unit.api.cases import BAD, CONTRACT, GOOD, Bad, Good, manifest
 
 
-@pytest.mark.parametrize("name", GOOD)
-def test_a_good_manifest_is_read_and_written_back_as_it_was(name: str) -> None:
-    kind, spec = GOOD[name]
-    given = manifest(kind, spec)
+@pytest.mark.parametrize("case", GOOD, ids=lambda case: case.id)
+def test_a_good_manifest_is_read_and_written_back_as_it_was(case: Good) -> None:
+    given = manifest(case.kind, case.spec)
     read = parse_manifest(given)
-    assert read.kind == kind
+    assert read.kind == case.kind
     assert read.spec.to_json() == without_nulls(given["spec"])
     assert type(read.spec).from_json(read.spec.to_json()) == read.spec
 
@@ -68,7 +68,7 @@ def test_every_problem_is_reported_at_once() -> None:
             "spec.params",
             "the key false is no string",
         ),
-        (manifest("JobRun", {"definitionRef": {"name": "a"}, True: 3}), "spec", "the key true is no string"),
+        (manifest("JobRun", yaml.safe_load("{definitionRef: {name: a}, on: 3}")), "spec", "the key true is no string"),
         ([], "", "a manifest is an object"),
         (manifest("JobRun", "3"), "spec", "must be an object"),
     ],

@@ -1,4 +1,4 @@
-"""What Pods mean, derived once per version of a Pod; from its log too, where that holds what the Pod itself does not."""
+"""What Pods mean, derived once per version of a Pod; from its log too, where that holds what the Pod does not."""
 
 import asyncio
 import time

@@ -5,21 +5,18 @@ A crash after any write leaves a state from which the next plan goes on.
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
 import structlog
 
 from brood.api.status import JobRunStatus, status_to_json
-from brood.cluster.port import ApiError, Conflict, Kind, NotFound, Port
+from brood.cluster.port import ApiError, Conflict, Kind, NotFound
 from brood.controller import objects
-from brood.controller.config import Config
 from brood.controller.creation import Creator, Wanted
 from brood.controller.mergepatch import difference
+from brood.controller.parts import Parts
 from brood.controller.release import release_all
-from brood.controller.revisions import Revisions
-from brood.controller.writer import Writer
 from brood.engine.plan import ChildShutdown, Plan, PodDeletion
 from brood.engine.snapshot import Refusal
 from brood.pods.build import BuiltPod, build_pod
@@ -33,21 +30,13 @@ NONCE_BYTES = 8
 class Carrier:
     """Does what a plan asks for."""
 
-    def __init__(
-        self,
-        port: Port,
-        writer: Writer,
-        *,
-        revisions: Revisions,
-        config: Config,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._port = port
-        self._writer = writer
-        self._revisions = revisions
-        self._creator = Creator(port, writer, in_flight=config.creates_in_flight)
-        self._layout = port.layout
-        self._now = now
+    def __init__(self, parts: Parts) -> None:
+        self._port = parts.port
+        self._writer = parts.writer
+        self._revisions = parts.revisions
+        self._creator = Creator(parts.port, parts.writer, in_flight=parts.config.creates_in_flight)
+        self._layout = parts.port.layout
+        self._now = parts.now
 
     async def make(self, plan: Plan) -> list[Refusal]:
         """Create what the plan asks for.

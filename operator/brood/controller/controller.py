@@ -13,12 +13,11 @@ from brood.cluster.parse import parse_claim, parse_definition, parse_pod, parse_
 from brood.cluster.port import ApiError, Kind, Manifest, Port
 from brood.controller.backoff import Backoff
 from brood.controller.cache import Cache
-from brood.controller.carry import Carrier
 from brood.controller.config import Config
 from brood.controller.definitions import Definitions
-from brood.controller.gather import Gatherer
 from brood.controller.keys import Key, Subject, definition_key, run_key
 from brood.controller.orphans import Orphans
+from brood.controller.parts import Parts
 from brood.controller.revisions import Revisions
 from brood.controller.runs import Runs
 from brood.controller.workqueue import WorkQueue
@@ -85,20 +84,18 @@ class Controller:
             self._process, workers=config.workers, backoff=backoff, on_error=_log_failure
         )
         self.cache = Cache(wake=self._wake, wake_after=self._wake_after)
-        writer = Writer(port, leader=leader, seen=self._seen)
-        revisions = Revisions(port, kept=config.revisions_kept)
-        gatherer = Gatherer(port, cache=self.cache, revisions=revisions, config=config)
-        shared: dict[str, Any] = {"cache": self.cache, "revisions": revisions, "writer": writer, "config": config}
-        self._runs = Runs(
-            port,
-            gatherer=gatherer,
-            carrier=Carrier(port, writer, revisions=revisions, config=config, now=now),
+        parts = Parts(
+            port=port,
+            config=config,
+            cache=self.cache,
+            revisions=Revisions(port, kept=config.revisions_kept),
+            writer=Writer(port, leader=leader, seen=self._seen),
             wake_after=self.queue.add_after,
             now=now,
-            **shared,
         )
-        self._definitions = Definitions(port, wake_after=self.queue.add_after, now=now, **shared)
-        self._orphans = Orphans(port, cache=self.cache, writer=writer)
+        self._runs = Runs(parts)
+        self._definitions = Definitions(parts)
+        self._orphans = Orphans(parts)
         self._informers = self._make_informers(config.namespaces or (None,))
         self._tasks: list[asyncio.Task[None]] = []
 

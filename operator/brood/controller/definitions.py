@@ -1,22 +1,18 @@
 """What a JobDefinition's status says: whether it can be run, which revision it is, how many runs of it are active."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from brood.api.conditions import remove_condition, set_condition
 from brood.api.reasons import ConditionType, DefinitionReason
 from brood.api.status import JobDefinitionStatus, status_to_json
-from brood.cluster.port import Conflict, Kind, NotFound, Port, TooManyRequests, Unavailable
-from brood.controller.cache import Cache
-from brood.controller.config import Config
+from brood.cluster.port import Conflict, Kind, NotFound, TooManyRequests, Unavailable
 from brood.controller.creation import retry_after
 from brood.controller.keys import Key
 from brood.controller.mergepatch import difference
 from brood.controller.pace import Pace
-from brood.controller.revisions import Revisions
+from brood.controller.parts import Parts
 from brood.controller.stalled import mark_stalled
-from brood.controller.writer import Writer
 from brood.engine.snapshot import DefinitionProblem
 from brood.views import DefinitionView, Malformed
 
@@ -24,24 +20,12 @@ from brood.views import DefinitionView, Malformed
 class Definitions:
     """Passes over definitions."""
 
-    def __init__(
-        self,
-        port: Port,
-        *,
-        cache: Cache,
-        revisions: Revisions,
-        writer: Writer,
-        config: Config,
-        wake_after: Callable[[Key, float], None],
-        now: Callable[[], datetime],
-    ) -> None:
-        self._port = port
-        self._cache = cache
-        self._revisions = revisions
-        self._writer = writer
-        self._wake_after = wake_after
-        self._now = now
-        self._pace = Pace(config.definition_interval)
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._cache = parts.cache
+        self._writer = parts.writer
+        self._now = parts.now
+        self._pace = Pace(parts.config.definition_interval)
 
     async def process(self, key: Key) -> None:
         """Write the status of the definition that has the key's name now, if it differs.
@@ -68,7 +52,7 @@ class Definitions:
         await mark_stalled(
             Kind.JOB_DEFINITION,
             found.meta,
-            port=self._port,
+            port=self._parts.port,
             writer=self._writer,
             reason=DefinitionReason.INVALID_SPEC,
             message=found.error,
@@ -77,13 +61,13 @@ class Definitions:
 
     async def _write(self, key: Key, view: DefinitionView) -> None:
         active = self._cache.active_runs(key.namespace, key.name)
-        status = status_of(view, problem=self._revisions.problem(view), active=active, now=self._now())
+        status = status_of(view, problem=self._parts.revisions.problem(view), active=active, now=self._now())
         patch = difference(status_to_json(view.status), status_to_json(status))
         wait = self._pace.wait(view.meta.uid) if patch.keys() == {"activeRuns"} else 0.0
         if not patch:
             return
         if wait > 0:
-            self._wake_after(key, wait)
+            self._parts.wake_after(key, wait)
             return
         metadata = {"uid": view.meta.uid, "resourceVersion": view.meta.resource_version}
         about = (key.namespace, key.name)

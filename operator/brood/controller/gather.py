@@ -5,13 +5,10 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from brood.api.jobdefinition import Artifacts
-from brood.cluster.port import Port
 from brood.controller.admission import admitted
 from brood.controller.attempts import AttemptReader
-from brood.controller.cache import Cache
-from brood.controller.config import Config
+from brood.controller.parts import Parts
 from brood.controller.resolver import Resolver
-from brood.controller.revisions import Revisions
 from brood.controller.values import Values, ValueStore
 from brood.engine.concurrency import lock_of
 from brood.engine.graph import Graph
@@ -27,13 +24,13 @@ _LOG = structlog.get_logger("brood.gather")
 class Gatherer:
     """Makes snapshots from the cache."""
 
-    def __init__(self, port: Port, *, cache: Cache, revisions: Revisions, config: Config) -> None:
-        self._port = port
-        self._cache = cache
-        self._revisions = revisions
-        self._config = config
-        self._attempts = AttemptReader(port)
-        self._values = ValueStore(config.values_kept)
+    def __init__(self, parts: Parts) -> None:
+        self._port = parts.port
+        self._cache = parts.cache
+        self._revisions = parts.revisions
+        self._config = parts.config
+        self._attempts = AttemptReader(parts.port)
+        self._values = ValueStore(parts.config.values_kept)
         self._memos: dict[str, dict[object, object]] = {}
 
     async def prepare(self, run: RunView) -> float | None:

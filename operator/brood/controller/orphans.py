@@ -1,20 +1,19 @@
 """Pods whose run is gone: nobody records their results any more, so their finalizers must not hold them."""
 
-from brood.cluster.port import Kind, NotFound, Port, TooManyRequests, Unavailable
-from brood.controller.cache import Cache
+from brood.cluster.port import Kind, NotFound, TooManyRequests, Unavailable
 from brood.controller.creation import retry_after
 from brood.controller.keys import Key
+from brood.controller.parts import Parts
 from brood.controller.release import release_all
-from brood.controller.writer import Writer
 
 
 class Orphans:
     """Passes over Pods that have lost their run."""
 
-    def __init__(self, port: Port, *, cache: Cache, writer: Writer) -> None:
-        self._port = port
-        self._cache = cache
-        self._writer = writer
+    def __init__(self, parts: Parts) -> None:
+        self._port = parts.port
+        self._cache = parts.cache
+        self._writer = parts.writer
 
     async def process(self, key: Key) -> None:
         """Release the Pod if its run is gone indeed.

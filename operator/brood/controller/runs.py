@@ -4,26 +4,23 @@ Whatever happens here happens to one key: the queue tries it again after a back-
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from brood.api.conditions import is_true
 from brood.api.reasons import ConditionType
-from brood.cluster.port import Conflict, Kind, NotFound, Port, TooManyRequests, Unavailable
+from brood.cluster.port import Conflict, Kind, NotFound, TooManyRequests, Unavailable
 from brood.controller.admission import admitted
-from brood.controller.cache import Cache
 from brood.controller.carry import Carrier
-from brood.controller.config import Config
 from brood.controller.creation import retry_after
 from brood.controller.gather import Gatherer, pinned
 from brood.controller.keys import Key
 from brood.controller.pace import Pace
+from brood.controller.parts import Parts
 from brood.controller.release import release_all
-from brood.controller.revisions import Revisions
 from brood.controller.stalled import mark_stalled
 from brood.controller.workqueue import RetryLater
-from brood.controller.writer import NotLeader, Writer
+from brood.controller.writer import NotLeader
 from brood.engine.plan import Plan
 from brood.engine.reconcile import plan as decide
 from brood.engine.snapshot import Refusal, Snapshot
@@ -40,35 +37,17 @@ SHORTEST_WAKE = 0.02
 
 
 class Runs:
-    """Passes over runs.
+    """Passes over runs."""
 
-    ``wake_after(key, seconds)`` is the work queue's.
-    """
-
-    def __init__(
-        self,
-        port: Port,
-        *,
-        cache: Cache,
-        revisions: Revisions,
-        gatherer: Gatherer,
-        carrier: Carrier,
-        writer: Writer,
-        config: Config,
-        wake_after: Callable[[Key, float], None],
-        now: Callable[[], datetime],
-    ) -> None:
-        self._port = port
-        self._cache = cache
-        self._revisions = revisions
-        self._gatherer = gatherer
-        self._carrier = carrier
-        self._writer = writer
-        self._wake_after = wake_after
-        self._now = now
-        self._pace = Pace(config.status_interval)
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._cache = parts.cache
+        self._now = parts.now
+        self._wake_after = parts.wake_after
+        self._gatherer = Gatherer(parts)
+        self._carrier = Carrier(parts)
+        self._pace = Pace(parts.config.status_interval)
         self._crashes: dict[Key, int] = {}
-        self._crashes_until_stalled = config.crashes_until_stalled
 
     async def process(self, key: Key) -> None:
         """Do one pass over the run that has the key's name now.
@@ -105,7 +84,7 @@ class Runs:
             self._crashes.pop(key, None)
             return
         if run.meta.deleting:
-            await release_all(self._cache.pods.of(run.meta.uid).all(), port=self._port, writer=self._writer)
+            await release_all(self._cache.pods.of(run.meta.uid).all(), port=self._parts.port, writer=self._parts.writer)
             self._gatherer.forget(run.meta.uid)
             return
         again = await self._gatherer.prepare(run)
@@ -190,7 +169,7 @@ class Runs:
         """
         try:
             if plan.pin is not None:
-                await self._revisions.store(plan.pin, self._writer)
+                await self._parts.revisions.store(plan.pin, self._parts.writer)
             if plan.status_first:
                 await self._write(run, plan)
         except (Unavailable, Conflict, asyncio.CancelledError):
@@ -213,12 +192,18 @@ class Runs:
         """Tell the run's owner, after some tries, that something is wrong with brood itself."""
         crashes = self._crashes[key] = self._crashes.get(key, 0) + 1
         run = self._cache.family.get(key.namespace, key.name)
-        if crashes < self._crashes_until_stalled or run is None:
+        if crashes < self._parts.config.crashes_until_stalled or run is None:
             return
         message = f"{type(error).__name__}: {error}".splitlines()[0]
         await self._stall(run.meta, "InternalError", message)
 
     async def _stall(self, about: Meta, reason: str, message: str) -> None:
         await mark_stalled(
-            Kind.JOB_RUN, about, port=self._port, writer=self._writer, reason=reason, message=message, now=self._now()
+            Kind.JOB_RUN,
+            about,
+            port=self._parts.port,
+            writer=self._parts.writer,
+            reason=reason,
+            message=message,
+            now=self._now(),
         )

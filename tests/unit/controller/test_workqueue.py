@@ -130,12 +130,12 @@ async def test_a_busy_key_does_not_starve_the_others(clock: FakeClock) -> None:
     async def ring_again(key: str) -> None:
         calls.append(key)
         if key == "busy" and len(calls) < 50:
-            queue.add("busy")
+            fair.add("busy")
 
-    queue = WorkQueue[str](ring_again, workers=1, clock=clock)
-    queue.start()
-    queue.add("busy")
-    queue.add("quiet")
+    fair = WorkQueue[str](ring_again, workers=1, clock=clock)
+    fair.start()
+    fair.add("busy")
+    fair.add("quiet")
     await settle()
     assert calls.index("quiet") <= 1
 

@@ -1,0 +1,56 @@
+"""Listings, page by page."""
+
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import orjson
+
+from brood.cluster.kubernetes.errors import PageExpired
+from brood.cluster.kubernetes.resources import RESOURCES, collection_path, with_query
+from brood.cluster.kubernetes.transport import Transport
+from brood.cluster.port import Kind, Listing, Manifest
+
+PAGE: Final = 500
+"""Objects in a page."""
+
+
+async def pages_of(
+    transport: Transport, kind: Kind, *, namespace: str | None, labels: str | None
+) -> AsyncIterator[Listing]:
+    """Yield the objects of a kind page by page, all with the resourceVersion of the first page.
+
+    A listing that takes longer than the server remembers is not begun anew: the server offers to go on with the
+    remaining objects as they are now, and a watch from the first page's version brings what changed in between.
+
+    Raises
+    ------
+    Expired
+        If the server offers no such thing.
+    ApiError
+        As any request.
+    """
+    path, version, token = collection_path(kind, namespace), "", ""
+    while True:
+        query = with_query(path, {"limit": str(PAGE), "continue": token, "labelSelector": labels or ""})
+        try:
+            read = orjson.loads(await transport.call("GET", query, verb="list", kind=kind))
+        except PageExpired as expired:
+            if not token or not expired.token or expired.token == token:
+                raise
+            token = expired.token
+            continue
+        meta = read.get("metadata") or {}
+        version = version or meta.get("resourceVersion") or ""
+        yield Listing(named(read.get("items") or [], kind), version)
+        token = meta.get("continue") or ""
+        if not token:
+            return
+
+
+def named(items: list[dict[str, Any]], kind: Kind) -> list[Manifest]:
+    """Fill in kind and apiVersion, which the items of a built-in type's list lack."""
+    api_version = RESOURCES[kind].api_version
+    for item in items:
+        item.setdefault("kind", kind.value)
+        item.setdefault("apiVersion", api_version)
+    return items

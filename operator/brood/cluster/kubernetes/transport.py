@@ -1,0 +1,167 @@
+"""One request to the API server, and one stream from it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final, Literal, Protocol
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from brood.cluster.kubernetes.access import Access, AccessError
+from brood.cluster.kubernetes.errors import error_of
+from brood.cluster.port import ApiError, Kind, Unavailable
+
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
+
+IN_FLIGHT: Final = 64
+"""Requests on their way at once, watches apart."""
+
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+
+CALL_SECONDS: Final = 30.0
+CONNECT_SECONDS: Final = 10.0
+
+_FAILURE: Final = 400
+_UNAUTHORIZED: Final = 401
+_NO_CODE: Final = 0
+
+
+class Observer(Protocol):
+    """Who is told of each request, for metrics."""
+
+    def __call__(self, *, verb: str, kind: Kind, code: int, seconds: float) -> None:
+        """Take note of a request; ``code`` is 0 where there was no answer."""
+
+
+def unobserved(*, verb: str, kind: Kind, code: int, seconds: float) -> None:
+    """Take no note."""
+
+
+class Transport:
+    """An open session with an API server, at most ``in_flight`` requests at a time.
+
+    Every failure is an `ApiError`: the server's refusal, or `Unavailable` where there was no answer.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        in_flight: int = IN_FLIGHT,
+        observe: Observer = unobserved,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._access = access
+        self._session = access.session()
+        self._slots = asyncio.Semaphore(in_flight)
+        self._observe = observe
+        self._clock = clock
+        self._call_timeout = aiohttp.ClientTimeout(total=CALL_SECONDS, sock_connect=CONNECT_SECONDS)
+
+    async def call(
+        self,
+        method: Method,
+        path: str,
+        *,
+        verb: str,
+        kind: Kind,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+    ) -> bytes:
+        """Send a request and return the body of its answer.
+
+        Parameters
+        ----------
+        verb
+            What Kubernetes calls it: list, get, create, patch, delete.
+        body
+            Sent as JSON.
+
+        Raises
+        ------
+        ApiError
+            As the port says.
+        """
+        headers = {"Accept": accept, "Accept-Encoding": "identity"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        data = None if body is None else _dumped(body)
+        async with self._slots:
+            started, code = self._clock(), _NO_CODE
+            try:
+                async with self._session.request(
+                    method,
+                    URL(self._access.server + path, encoded=True),
+                    data=data,
+                    headers=headers,
+                    timeout=self._call_timeout,
+                    allow_redirects=False,
+                    **self._access.options,
+                ) as response:
+                    answer = await response.read()
+                    code = response.status
+            except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError, AccessError) as error:
+                raise unanswered(error, what=f"{verb} {path}") from error
+            finally:
+                self._observe(verb=verb, kind=kind, code=code, seconds=self._clock() - started)
+        if code < _FAILURE:
+            return answer
+        raise await self.refused(code, answer, headers=response.headers, method=method)
+
+    @asynccontextmanager
+    async def stream(self, path: str, *, kind: Kind, silence: float) -> AsyncIterator[aiohttp.StreamReader]:
+        """Open a watch and yield its body; a silence of so many seconds is a `TimeoutError` of its reader.
+
+        Raises
+        ------
+        ApiError
+            If the server refuses, or does not answer.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence)
+        url = URL(self._access.server + path, encoded=True)
+        headers = {"Accept": JSON, "Accept-Encoding": "identity"}
+        started, code = self._clock(), _NO_CODE
+        try:
+            response = await self._session.get(
+                url, headers=headers, timeout=timeout, allow_redirects=False, **self._access.options
+            )
+            code = response.status
+        except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError, AccessError) as error:
+            raise unanswered(error, what=f"watch {path}") from error
+        finally:
+            self._observe(verb="watch", kind=kind, code=code, seconds=self._clock() - started)
+        try:
+            if code >= _FAILURE:
+                raise await self.refused(code, await response.read(), headers=response.headers, method="GET")
+            yield response.content
+        finally:
+            response.close()  # the rest of a stream is never wanted
+
+    async def refused(self, code: int, answer: bytes, *, headers: Mapping[str, str], method: Method) -> ApiError:
+        """Return the error of a refusal; after a 401 the credentials are read again, for the next try."""
+        if code == _UNAUTHORIZED:
+            try:
+                await self._access.refresh()
+            except AccessError as error:
+                return Unavailable(str(error))
+        return error_of(code, answer, headers=headers, method=method)
+
+    async def close(self) -> None:
+        """Close all connections; what is under way ends with `Unavailable`."""
+        await self._session.close()
+
+
+def unanswered(error: BaseException, *, what: str) -> Unavailable:
+    """Return the port's error for a request without an answer; the write may have happened."""
+    if isinstance(error, TimeoutError):
+        return Unavailable(f"{what}: no answer in time")
+    return Unavailable(f"{what}: {str(error) or type(error).__name__}")
+
+
+def _dumped(body: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(body if isinstance(body, dict) else dict(body))

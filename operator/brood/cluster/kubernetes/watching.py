@@ -1,0 +1,91 @@
+"""Watches: a stream of JSON lines, one change each."""
+
+import random
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import aiohttp
+import orjson
+
+from brood.cluster.kubernetes.errors import error_of_status
+from brood.cluster.kubernetes.resources import collection_path, with_query
+from brood.cluster.kubernetes.transport import Transport, unanswered
+from brood.cluster.port import Kind, Unavailable, WatchEvent
+
+WATCH_SECONDS: Final = (270, 330)
+"""The server is asked to end a watch after so long; spread, so that not all watches end at once."""
+
+SILENCE_SECONDS: Final = 100.0
+"""A server sends a bookmark every minute; a stream without a word for so long is dead."""
+
+_EVENTS: Final = ("ADDED", "MODIFIED", "DELETED", "BOOKMARK")
+
+
+async def changes_of(
+    transport: Transport,
+    kind: Kind,
+    *,
+    resource_version: str,
+    namespace: str | None,
+    labels: str | None,
+    silence: float = SILENCE_SECONDS,
+) -> AsyncIterator[WatchEvent]:
+    """Yield the changes after a version until the server ends the stream, or has been silent for too long.
+
+    Raises
+    ------
+    Expired
+        If the version is too old.
+    Unavailable
+        If the connection breaks, or what comes is no watch.
+    """
+    query = {
+        "watch": "1",
+        "allowWatchBookmarks": "true",
+        "resourceVersion": resource_version,
+        "timeoutSeconds": str(random.randint(*WATCH_SECONDS)),  # noqa: S311 - spreads load, guards nothing
+        "labelSelector": labels or "",
+    }
+    path = with_query(collection_path(kind, namespace), query)
+    async with transport.stream(path, kind=kind, silence=silence) as content:
+        async for line in lines_of(content, what=f"watch {kind.value}"):
+            yield _event(line)
+
+
+async def lines_of(content: aiohttp.StreamReader, *, what: str) -> AsyncIterator[bytes]:
+    """Split a stream into lines of any length; ends quietly after a silence that was too long.
+
+    The reader's own ``readline`` gives up on lines longer than its buffer, and an object may have 1.5 MiB and more.
+    """
+    begun: list[bytes] = []
+    try:
+        async for chunk in content.iter_any():
+            first, *others = chunk.split(b"\n")
+            begun.append(first)
+            if not others:
+                continue
+            *whole, last = [b"".join(begun), *others]
+            begun = [last]
+            for line in whole:
+                if line:
+                    yield line
+    except TimeoutError:
+        return
+    except (aiohttp.ClientError, OSError) as error:
+        raise unanswered(error, what=what) from error
+
+
+def _event(line: bytes) -> WatchEvent:
+    try:
+        read: Any = orjson.loads(line)
+        kind, found = read["type"], read["object"]
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise Unavailable(f"the server sent what is no watch event: {line[:100]!r}") from error
+    if kind not in _EVENTS:
+        raise error_of_status(found if isinstance(found, dict) else {}, code=_code(found))
+    return WatchEvent(kind, found)
+
+
+def _code(status: Any) -> int:
+    code = status.get("code") if isinstance(status, dict) else None
+    return code if isinstance(code, int) else 0

@@ -102,7 +102,9 @@ class Port(Protocol):
     Namespaces: None means all that this port was opened for.
     """
 
-    layout: Layout
+    @property
+    def layout(self) -> Layout:
+        """Where things are inside of Pods."""
 
     async def list(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> Listing:
         """List objects, paged underneath."""
@@ -137,7 +139,9 @@ class Port(Protocol):
         ``metadata.uid``, `Conflict` if it is another object.
         """
 
-    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, grace_seconds: int | None = None) -> None:
+    async def delete(
+        self, kind: Kind, namespace: str, name: str, *, uid: str, grace_seconds: int | None = None
+    ) -> None:
         """Delete the object with that uid (background propagation)."""
 
     async def read_log(self, namespace: str, pod: str, *, tail_lines: int | None = None, limit_bytes: int) -> bytes:

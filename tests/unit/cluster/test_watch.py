@@ -12,7 +12,7 @@ NS = "default"
 
 
 async def take(stream: AsyncIterator[WatchEvent], count: int) -> list[tuple[str, str]]:
-    found = []
+    found: list[tuple[str, str]] = []
     async with asyncio.timeout(5):
         while len(found) < count:
             event = await anext(stream)

@@ -26,7 +26,7 @@ def pod_mark(uid: str, state: Path) -> str:
 
 
 def surroundings(pod: Manifest, state: Path) -> dict[str, str]:
-    """Return the variables that every container of a Pod has, in place of those of an image; no ``$(NAME)`` refers to them."""
+    """Return what every container has in its environment in place of an image's; no ``$(NAME)`` refers to it."""
     meta = pod["metadata"]
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return inherited | {"HOSTNAME": meta["name"], POD_MARK: pod_mark(meta["uid"], state)}

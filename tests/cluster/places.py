@@ -11,7 +11,7 @@ HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
 
 
-class Missing(Exception):  # noqa: N818 (it is a finding, not a fault)
+class Missing(Exception):
     """Something that this machine lacks, so that the cluster cannot be made here; the message names it."""
 
 

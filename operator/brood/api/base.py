@@ -40,6 +40,13 @@ RESERVED_WORDS: Final = "PATH, HOME, IFS, LD_*, BROOD_* and YAML booleans (y, n,
 RESERVED_PATTERN: Final = "^(PATH|HOME|IFS|LD_.*|BROOD_.*|(?i:y|n|yes|no|on|off|true|false))$"
 
 
+def without_nulls(data: object) -> object:
+    """Return an object without its fields that are null: the API server drops them, so do the models."""
+    if isinstance(data, dict):
+        return {name: value for name, value in data.items() if value is not None}
+    return data
+
+
 class Model(BaseModel):
     """Base of every spec model: frozen, camelCase on the wire, unknown fields refused.
 
@@ -57,10 +64,7 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_nulls(cls, data: object) -> object:
-        # The API server drops a field whose value is null; so does this.
-        if isinstance(data, dict):
-            return {name: value for name, value in data.items() if value is not None}
-        return data
+        return without_nulls(data)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form with exactly the fields that were given: merges and hashes see what the user wrote."""
@@ -162,7 +166,9 @@ Value = Annotated[
 """Value of a param: a string or an integer; other scalars must be quoted."""
 
 Values = Annotated[
-    dict[EnvironmentName, Value], Field(max_length=128, json_schema_extra={"x-kubernetes-validations": _PARAMS_CEL})
+    dict[EnvironmentName, Value],
+    Field(max_length=128, json_schema_extra={"x-kubernetes-validations": _PARAMS_CEL}),
+    BeforeValidator(without_nulls),
 ]
 """Params by name."""
 

@@ -45,9 +45,13 @@ TASK_RULES: Final = validations(
         "output needs a container, script or run; a fork has none",
         ".output",
     ),
-    (f"!has(self.pools) || {_CONTAINER}", "pools need a container or script", ".pools"),
+    (f"!has(self.pools) || self.pools.size() == 0 || {_CONTAINER}", "pools need a container or script", ".pools"),
     ("!has(self.artifacts) || has(self.script)", "artifacts need a script", ".artifacts"),
-    ("!has(self.artifactsFrom) || has(self.script)", "artifactsFrom needs a script", ".artifactsFrom"),
+    (
+        "!has(self.artifactsFrom) || self.artifactsFrom.size() == 0 || has(self.script)",
+        "artifactsFrom needs a script",
+        ".artifactsFrom",
+    ),
 )
 
 

@@ -52,6 +52,7 @@ def test_the_schema_is_structural(name: str) -> None:
         )
         assert not ("properties" in node and "additionalProperties" in node), path
         assert node.get("type") != "array" or "items" in node, path
+        assert not ("maxLength" in node and node.get("type", "string") != "string"), path
 
 
 @pytest.mark.parametrize("name", NAMES)

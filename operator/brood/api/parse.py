@@ -76,7 +76,7 @@ class Problem:
         return f"{self.path}: {self.message}" if self.path else self.message
 
 
-class InvalidManifest(ValueError):  # noqa: N818 - it names what was given, as `NotFound` does
+class InvalidManifest(ValueError):
     """A manifest that is refused.
 
     Attributes

@@ -37,6 +37,15 @@ def test_a_bad_manifest_is_refused_naming_field_and_cause(case: Bad) -> None:
     assert str(refused.value) == f"{case.kind} 'case': {case.path}: {problem.message}"
 
 
+def test_d2_a_duplicate_name_of_a_local_definition_is_refused_and_one_used_twice_is_not() -> None:
+    call = {"definitionRef": {"name": "local"}}
+    local = {"name": "local", "tasks": [{"name": "a"}]}
+    spec = {"tasks": [{"name": "a", "run": call}, {"name": "b", "run": call}], "definitions": [local]}
+    assert parse_manifest(manifest("JobDefinition", spec)).kind == "JobDefinition"
+    with pytest.raises(InvalidManifest, match=r"spec.definitions\[1\].name: two local definitions are named 'local'"):
+        parse_manifest(manifest("JobDefinition", spec | {"definitions": [local, local]}))
+
+
 def test_every_problem_is_reported_at_once() -> None:
     with pytest.raises(InvalidManifest) as refused:
         parse_manifest(manifest("JobDefinition", "tasks: [{name: a b, script: 3}, {nam: b}]"))

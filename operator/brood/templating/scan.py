@@ -86,7 +86,7 @@ def _expression(source: str, start: int) -> tuple[Expression, int, bool, bool]:
 def _end(source: str, start: int) -> tuple[int, str]:
     """Find the ``}}`` that ends an expression: not one inside a string, nor one that closes ``{``."""
     depth, position, readable = 0, start, []
-    for token in _TOKEN.finditer(source, start, start + MAX_EXPRESSION + 2):
+    for token in _TOKEN.finditer(source, start, start + MAX_EXPRESSION + 1):
         text = token.group()
         readable += [source[position : token.start()], _readable(text) if len(text) > 1 else text]
         position = token.end()

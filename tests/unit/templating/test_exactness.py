@@ -140,7 +140,7 @@ def test_an_output_is_parsed_once_however_often_it_is_walked(monkeypatch: pytest
     output = OutputText('{"a": 1}')
     for _ in range(3):
         context = Context(params={}, run=RUN, outputs={"O": output, "P": "x"})
-        for source in ("{{ outputs.O.a }}", "{{ outputs.O.a }}{{ outputs.O.a }}", "{{ outputs.P.a }}"):
+        for source in ("{{ outputs.O.a }}", "{{ outputs.O.a }}{{ outputs.O.a }}", "{{ outputs.P.a }}{{ outputs.P.a }}"):
             compile_template(source, field="f").render(context.with_item(1, 1), field="f")
     assert parsed == ['{"a": 1}', "x", "x", "x"]
 

@@ -1,15 +1,15 @@
 """The controller dies after, or in, any of its writes; another one takes over from what is stored."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from brood.cluster.local.cluster import LocalCluster
 from brood.cluster.port import Kind
 from tests import manifests
 from tests.unit.controller.faults import FaultyPort, Verdict, Write
-from tests.unit.controller.world import controlled, ended, local, names, timeless
+from tests.unit.controller.world import controlled, ended, local, names, timeless, until_true
 
 TASKS: list[dict[str, Any]] = [
     {"name": "list", "script": "echo a; echo b; echo c", "output": "ITEMS"},
@@ -32,12 +32,12 @@ LOCAL = [
 ]
 
 
-async def _apply(cluster: Any) -> None:
+async def _apply(cluster: LocalCluster) -> None:
     await cluster.create(Kind.JOB_DEFINITION, manifests.definition(tasks=TASKS, definitions=LOCAL))
     await cluster.create(Kind.JOB_RUN, manifests.run())
 
 
-async def _outcome(cluster: Any) -> tuple[Any, list[str], list[str], Any]:
+async def _outcome(cluster: LocalCluster) -> tuple[Any, list[str], list[str], Any]:
     root = await ended(cluster, "run-1")
     runs = [one["spec"].get("parentRef", {}).get("task", "") for one in (await cluster.list(Kind.JOB_RUN)).items]
     pods = [one["metadata"]["labels"]["brood.dev/task"] for one in (await cluster.list(Kind.POD)).items]
@@ -60,21 +60,22 @@ async def _life(directory: Path, at: int, verdict: Verdict) -> tuple[Any, int]:
         await _apply(cluster)
         port = FaultyPort(cluster, judge)
         async with controlled(port):
-            while not port.dead and "completionTime" not in (await cluster.get(Kind.JOB_RUN, "default", "run-1")).get(
-                "status", {}
-            ):
-                await asyncio.sleep(0.005)
+            await until_true(lambda: port.dead or _has_ended(cluster), "neither the run nor the controller ended")
         async with controlled(cluster):
             outcome = await _outcome(cluster)
             await _settled(cluster)
         return outcome, len(port.writes)
 
 
-async def _settled(cluster: Any) -> None:
-    """Wait until no Pod is held back any more."""
-    async with asyncio.timeout(30):
-        while any(one["metadata"].get("finalizers") for one in (await cluster.list(Kind.POD)).items):
-            await asyncio.sleep(0.005)
+def _has_ended(cluster: LocalCluster) -> bool:
+    return "completionTime" in cluster.store.get(Kind.JOB_RUN, "default", "run-1").get("status", {})
+
+
+async def _settled(cluster: LocalCluster) -> None:
+    def holds() -> bool:
+        return not any(one["metadata"].get("finalizers") for one in cluster.store.list(Kind.POD).items)
+
+    await until_true(holds, "a Pod is still held back")
 
 
 async def test_a_tree_of_runs_ends_well(tmp_path: Path) -> None:

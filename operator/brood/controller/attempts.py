@@ -35,6 +35,8 @@ class AttemptReader:
         float or None
             In how many seconds to come again for logs that could not be read; their Pods count as not ended till then.
         """
+        if not pods.unread:
+            return None
         unread = [*pods.unread.values()]
         again: float | None = None
         for found in await asyncio.gather(*(self._attempt(pod) for pod in unread)):

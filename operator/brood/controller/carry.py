@@ -73,6 +73,8 @@ class Carrier:
     async def stop(self, plan: Plan) -> None:
         """Set shutdowns and delete Pods."""
         writes = [self._shut_down(one) for one in plan.shutdowns] + [self._delete(one) for one in plan.deletions]
+        if not writes:
+            return
         for answer in await asyncio.gather(*writes, return_exceptions=True):
             if isinstance(answer, BaseException):
                 raise answer

@@ -1,7 +1,7 @@
 """Creating objects: what the server refuses, and when an object that is there already is taken for ours."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from brood.api import labels
 from brood.cluster.port import AlreadyExists, ApiError, Forbidden, Invalid, Kind, Manifest, NotFound, Port
@@ -22,7 +22,7 @@ class Creator:
         self._writer = writer
         self._in_flight = in_flight
 
-    async def create(self, wanted: Iterable[Wanted]) -> list[Refusal]:
+    async def create(self, wanted: Sequence[Wanted]) -> list[Refusal]:
         """Create all, and return what was refused for good reasons.
 
         Raises
@@ -30,6 +30,8 @@ class Creator:
         ApiError
             The first answer that is neither: the same creates are tried again later.
         """
+        if not wanted:
+            return []
         slots = asyncio.Semaphore(self._in_flight)
 
         async def one(kind: Kind, manifest: Manifest) -> Refusal | None:

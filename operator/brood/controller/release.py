@@ -16,6 +16,8 @@ TRIES = 3
 async def release_all(pods: Iterable[PodView], *, port: Port, writer: Writer) -> None:
     """Take the finalizer off each Pod that has it."""
     held = [pod for pod in pods if RESULT_FINALIZER in pod.meta.finalizers]
+    if not held:
+        return
     answers = await asyncio.gather(*(_release(pod, port=port, writer=writer) for pod in held), return_exceptions=True)
     for answer in answers:
         if isinstance(answer, BaseException):

@@ -1,9 +1,10 @@
 """Pinned revisions: specs that never change, stored as ControllerRevisions and kept compiled.
 
-Contract §2: "When it starts, a run pins an immutable ``apps/v1 ControllerRevision`` […] and verifies the hash of one
-that it is given."
+Contract §2: "When it starts, a run pins an immutable ``apps/v1 ControllerRevision`` […] and verifies the hash of one that
+it is given."
 """
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +15,21 @@ from brood.cluster.parse import revision_name
 from brood.cluster.port import AlreadyExists, Kind, Manifest, NotFound, Port
 from brood.controller import objects
 from brood.controller.lru import Lru
+from brood.controller.workqueue import RetryLater
 from brood.controller.writer import Writer
 from brood.engine.graph import Graph, compile_graph
 from brood.engine.snapshot import DefinitionProblem
 from brood.engine.validate import problems
 from brood.views import DefinitionView
 
+PROBLEM_SECONDS = 60.0
+"""A revision that could not be used is read again after so long."""
+
+Name = tuple[str, str]  # namespace, name of the ControllerRevision
+
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
+class _Spec:
     """A spec under the name that its hash gives; ``stored`` says that its ControllerRevision is known to exist."""
 
     definition: str
@@ -31,12 +38,20 @@ class _Stored:
     stored: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    """A revision that cannot be used, until ``until`` on the monotonic clock."""
+
+    problem: DefinitionProblem
+    until: float
+
+
 class Revisions:
     """Specs and graphs by the name of their revision."""
 
     def __init__(self, port: Port, *, kept: int) -> None:
         self._port = port
-        self._specs: Lru[tuple[str, str], _Stored | DefinitionProblem] = Lru(kept)
+        self._specs: Lru[Name, _Spec | _Bad] = Lru(kept)
         self._graphs: Lru[tuple[str, str, str | None, str | None], Graph | DefinitionProblem] = Lru(4 * kept)
 
     def problem(self, view: DefinitionView) -> DefinitionProblem | None:
@@ -46,96 +61,92 @@ class Revisions:
     def graph_of(self, view: DefinitionView) -> Graph | DefinitionProblem:
         """Return the graph of a definition as it is now, whether it is stored or not."""
         known = self._remember(view)
-        return known.problem or self._compile(view.meta.namespace, view.revision, known, local=None, task=None)
+        if isinstance(known, _Bad):
+            return known.problem
+        return known.problem or self._compile((view.meta.namespace, view.revision), known, local=None, task=None)
 
     def graph(
         self, namespace: str, revision: str, *, local: str | None = None, task: str | None = None
     ) -> Graph | DefinitionProblem | None:
         """Return the graph of a pinned revision, None while its spec is not in memory: `load` it."""
-        known = self._specs.get((namespace, revision))
-        if known is None or isinstance(known, DefinitionProblem):
-            return known
-        return self._compile(namespace, revision, known, local=local, task=task)
+        known = self._known((namespace, revision))
+        if known is None or isinstance(known, _Bad):
+            return None if known is None else known.problem
+        return self._compile((namespace, revision), known, local=local, task=task)
 
     async def load(self, namespace: str, revision: str) -> None:
         """Read a revision; one that is gone, cannot be read or is not what its name says is kept as a problem."""
-        if (namespace, revision) in self._specs:
+        name = (namespace, revision)
+        if self._known(name) is not None:
             return
         try:
-            manifest = await self._port.get(Kind.REVISION, namespace, revision)
+            found = _read(revision, await self._port.get(Kind.REVISION, *name))
         except NotFound:
-            self._specs.put((namespace, revision), _gone(revision))
-            return
-        self._specs.put((namespace, revision), _read(revision, manifest))
+            found = _bad("DefinitionNotFound", f"ControllerRevision {revision} does not exist any more")
+        self._specs.put(name, found)
 
     async def store(self, view: DefinitionView, writer: Writer) -> None:
         """See that the ControllerRevision of this very spec exists.
 
-        One that exists already is taken if its data is what its name says; if not it is remembered as a problem, which
-        the next pass tells its run.
+        Raises
+        ------
+        RetryLater
+            There is one of that name which holds something else. It is never used, and `problem` says so from now on.
         """
-        key = (view.meta.namespace, view.revision)
+        name = (view.meta.namespace, view.revision)
         known = self._remember(view)
-        if known.stored:
+        if isinstance(known, _Spec) and known.stored:
             return
         try:
             await writer.create(Kind.REVISION, objects.revision(view))
         except AlreadyExists:
-            found = _read(view.revision, await self._port.get(Kind.REVISION, *key))
-            self._specs.put(key, found)
-            if isinstance(found, DefinitionProblem):
-                return
-        self._specs.put(key, _Stored(known.definition, known.spec, known.problem, stored=True))
+            found = _read(view.revision, await self._port.get(Kind.REVISION, *name))
+            if isinstance(found, _Bad):
+                self._specs.put(name, found)
+                raise RetryLater(found.problem.message) from None
+        self._specs.put(name, _checked(view.meta.name, view.spec, stored=True))
 
-    def forget(self, namespace: str, revision: str) -> None:
-        """Read a revision anew when it is needed next."""
-        self._specs.pop((namespace, revision))
+    def _remember(self, view: DefinitionView) -> _Spec | _Bad:
+        name = (view.meta.namespace, view.revision)
+        return self._known(name) or self._specs.put(name, _checked(view.meta.name, view.spec, stored=False))
 
-    def _remember(self, view: DefinitionView) -> _Stored:
-        key = (view.meta.namespace, view.revision)
-        known = self._specs.get(key)
-        if isinstance(known, _Stored):
-            return known
-        return _keep(self._specs, key, _checked(view.meta.name, view.spec, stored=False))
+    def _known(self, name: Name) -> _Spec | _Bad | None:
+        """Return what is in memory; what is bad only for a while, because somebody may mend it."""
+        known = self._specs.get(name)
+        if isinstance(known, _Bad) and time.monotonic() > known.until:
+            self._specs.pop(name)
+            return None
+        return known
 
-    def _compile(
-        self, namespace: str, revision: str, known: _Stored, *, local: str | None, task: str | None
-    ) -> Graph | DefinitionProblem:
-        key = (namespace, revision, local, task)
+    def _compile(self, name: Name, known: _Spec, *, local: str | None, task: str | None) -> Graph | DefinitionProblem:
+        key = (*name, local, task)
         graph = self._graphs.get(key)
         if graph is None:
             try:
-                graph = compile_graph(revision, known.spec, definition=known.definition, local=local, task=task)
+                graph = compile_graph(name[1], known.spec, definition=known.definition, local=local, task=task)
             except KeyError as missing:
-                graph = DefinitionProblem("DefinitionNotFound", f"revision {revision} has no {missing.args[0]}")
+                graph = DefinitionProblem("DefinitionNotFound", f"revision {name[1]} has no {missing.args[0]}")
             self._graphs.put(key, graph)
         return graph
 
 
-def _keep(specs: Lru[tuple[str, str], _Stored | DefinitionProblem], key: tuple[str, str], stored: _Stored) -> _Stored:
-    specs.put(key, stored)
-    return stored
-
-
-def _checked(definition: str, spec: JobDefinitionSpec, *, stored: bool) -> _Stored:
+def _checked(definition: str, spec: JobDefinitionSpec, *, stored: bool) -> _Spec:
     found = problems(spec)
     problem = DefinitionProblem("InvalidSpec", f"{definition}: {found[0].path}: {found[0].message}") if found else None
-    return _Stored(definition, spec, problem, stored=stored)
+    return _Spec(definition, spec, problem, stored=stored)
 
 
-def _gone(revision: str) -> DefinitionProblem:
-    return DefinitionProblem("DefinitionNotFound", f"ControllerRevision {revision} does not exist any more")
+def _bad(reason: str, message: str) -> _Bad:
+    return _Bad(DefinitionProblem(reason, message), time.monotonic() + PROBLEM_SECONDS)
 
 
-def _read(revision: str, manifest: Manifest) -> _Stored | DefinitionProblem:
+def _read(revision: str, manifest: Manifest) -> _Spec | _Bad:
     definition = revision.rpartition("-")[0]
     data: Any = manifest.get("data")
     try:
         spec = JobDefinitionSpec.from_json(data.get("spec") if isinstance(data, dict) else None)
     except ValidationError as error:
-        return DefinitionProblem(
-            "InvalidSpec", f"ControllerRevision {revision} cannot be read: {error.errors()[0]['msg']}"
-        )
+        return _bad("InvalidSpec", f"ControllerRevision {revision} cannot be read: {error.errors()[0]['msg']}")
     if revision_name(definition, spec) != revision:
-        return DefinitionProblem("InvalidSpec", f"ControllerRevision {revision} is not what its name says: refused")
+        return _bad("InvalidSpec", f"ControllerRevision {revision} is not what its name says: refused")
     return _checked(definition, spec, stored=True)

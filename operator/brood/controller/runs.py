@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from brood.api.conditions import is_true
+from brood.api.labels import RESULT_FINALIZER
 from brood.api.reasons import ConditionType
 from brood.cluster.port import Conflict, Kind, NotFound, TooManyRequests, Unavailable
 from brood.controller.admission import admitted
@@ -87,10 +88,16 @@ class Runs:
             await release_all(self._cache.pods.of(run.meta.uid).all(), port=self._parts.port, writer=self._parts.writer)
             self._gatherer.forget(run.meta.uid)
             return
+        if run.status.finished and not run.is_root and not self._held(run):
+            return  # nothing is left to do for it; most keys that ring are such
         again = await self._gatherer.prepare(run)
         if again is not None:
             self._wake_after(key, again)
         await self._pass(key, run)
+
+    def _held(self, run: RunView) -> bool:
+        """Whether a Pod of the run still has our finalizer."""
+        return any(RESULT_FINALIZER in pod.meta.finalizers for pod in self._cache.pods.of(run.meta.uid).all())
 
     async def _pass(self, key: Key, run: RunView) -> None:
         refusals: list[Refusal] = []

@@ -37,7 +37,7 @@ class Clock(Protocol):
         """Call ``callback`` once the time is ``when``."""
 
 
-class RetryLater(Exception):  # noqa: N818 - it asks for something, it reports nothing
+class RetryLater(Exception):
     """A handler's answer: try again after the key's back-off, and no earlier than ``retry_after`` seconds."""
 
     def __init__(self, why: str, *, retry_after: float | None = None) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from brood.cluster.port import Kind, Manifest, Port
 
 
-class NotLeader(Exception):  # noqa: N818 - no fault, only not our turn
+class NotLeader(Exception):
     """Another operator writes now; the pass ends here."""
 
 

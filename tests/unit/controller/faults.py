@@ -1,7 +1,8 @@
 """A port between a controller and a cluster that counts writes, and loses some of them when a test says so."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from brood.cluster.port import Kind, Listing, Manifest, Port, Unavailable, WatchEvent
@@ -19,28 +20,45 @@ class Write:
 
 
 Verdict = Literal["pass", "lose answer", "refuse", "die after", "die before"] | Exception
-"""What becomes of a write: it happens; it happens and the answer is lost; it does not happen; the same, and the process that
-asked is cut off from the cluster for ever; or the server answers with that error."""
+"""What becomes of a write: it happens; it happens and the answer is lost; it does not happen; both of these again, and
+the process that asked is cut off from the cluster for ever; or the server answers with that error."""
 
 
 class FaultyPort:
-    """Passes everything on, but what ``judge`` says otherwise of."""
+    """Passes everything on, but what ``judge`` says otherwise of.
 
-    def __init__(self, port: Port, judge: Callable[[Write], Verdict] = lambda _: "pass") -> None:
+    ``pause`` is awaited before each write, ``watching`` holds all watches back while it is not set, and ``alter`` changes
+    what is read.
+    """
+
+    def __init__(
+        self,
+        port: Port,
+        judge: Callable[[Write], Verdict] = lambda _: "pass",
+        *,
+        pause: Callable[[Write], Awaitable[None]] | None = None,
+        alter: Callable[[Manifest], Manifest] = lambda manifest: manifest,
+    ) -> None:
         self._port = port
         self.judge = judge
         self.layout = port.layout
         self.writes: list[Write] = []
         self.dead = False
+        self.watching = asyncio.Event()
+        self.watching.set()
+        self._pause = pause
+        self._alter = alter
 
     def _alive(self) -> None:
         if self.dead:
             raise Unavailable("the process is dead")
 
-    def _before(self, verb: Any, kind: Kind, name: str, body: Mapping[str, Any]) -> Verdict:
+    async def _before(self, verb: Any, kind: Kind, name: str, body: Mapping[str, Any]) -> Verdict:
         self._alive()
         write = Write(len(self.writes) + 1, verb, kind, name, body)
         self.writes.append(write)
+        if self._pause is not None:
+            await self._pause(write)
         verdict = self.judge(write)
         if isinstance(verdict, Exception):
             raise verdict
@@ -57,7 +75,7 @@ class FaultyPort:
             raise Unavailable("the connection broke")
 
     async def create(self, kind: Kind, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Manifest:
-        verdict = self._before("create", kind, manifest["metadata"]["name"], manifest)
+        verdict = await self._before("create", kind, manifest["metadata"]["name"], manifest)
         stored = await self._port.create(kind, manifest, dry_run=dry_run)
         self._after(verdict)
         return stored
@@ -71,7 +89,7 @@ class FaultyPort:
         *,
         subresource: Literal["status"] | None = None,
     ) -> Manifest:
-        verdict = self._before(subresource or "patch", kind, name, patch)
+        verdict = await self._before(subresource or "patch", kind, name, patch)
         stored = await self._port.patch(kind, namespace, name, patch, subresource=subresource)
         self._after(verdict)
         return stored
@@ -79,23 +97,25 @@ class FaultyPort:
     async def delete(
         self, kind: Kind, namespace: str, name: str, *, uid: str, grace_seconds: int | None = None
     ) -> None:
-        verdict = self._before("delete", kind, name, {})
+        verdict = await self._before("delete", kind, name, {})
         await self._port.delete(kind, namespace, name, uid=uid, grace_seconds=grace_seconds)
         self._after(verdict)
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest:
         self._alive()
-        return await self._port.get(kind, namespace, name)
+        return self._alter(await self._port.get(kind, namespace, name))
 
     async def list(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> Listing:
         self._alive()
-        return await self._port.list(kind, namespace=namespace, labels=labels)
+        listing = await self._port.list(kind, namespace=namespace, labels=labels)
+        return replace(listing, items=[self._alter(one) for one in listing.items])
 
-    def pages(
+    async def pages(
         self, kind: Kind, *, namespace: str | None = None, labels: str | None = None
     ) -> AsyncIterator[Listing]:
         self._alive()
-        return self._port.pages(kind, namespace=namespace, labels=labels)
+        async for page in self._port.pages(kind, namespace=namespace, labels=labels):
+            yield replace(page, items=[self._alter(one) for one in page.items])
 
     async def watch(
         self, kind: Kind, *, resource_version: str, namespace: str | None = None, labels: str | None = None
@@ -103,12 +123,13 @@ class FaultyPort:
         self._alive()
         stream = self._port.watch(kind, resource_version=resource_version, namespace=namespace, labels=labels)
         async for event in stream:
+            await self.watching.wait()
             self._alive()
-            yield event
+            yield event if event.type == "BOOKMARK" else replace(event, object=self._alter(event.object))
 
     async def read_log(self, namespace: str, pod: str, *, tail_lines: int | None = None, limit_bytes: int) -> bytes:
         self._alive()
         return await self._port.read_log(namespace, pod, tail_lines=tail_lines, limit_bytes=limit_bytes)
 
     async def close(self) -> None:
-        """The cluster outlives the process."""
+        """Do nothing: the cluster outlives the process."""

@@ -64,7 +64,7 @@ async def phase(cluster: Port, name: str, *phases: str) -> Manifest:
 async def until_true(holds: Callable[[], bool], what: str) -> None:
     try:
         async with asyncio.timeout(PATIENCE):
-            while not holds():
+            while not holds():  # noqa: ASYNC110 - any condition of a test
                 await asyncio.sleep(0.005)
     except TimeoutError:
         raise AssertionError(what) from None

@@ -98,9 +98,12 @@ def _not_reserved(name: str) -> str:
     return name
 
 
-def _without_nul(value: str) -> str:
+def checked_text(value: str) -> str:
+    """Return text that can be in an environment or a file of one; ``ValueError`` for what cannot."""
     if "\0" in value:
         raise ValueError("a value is UTF-8 text without NUL")
+    if len(value) > VALUE_LENGTH:
+        raise ValueError(f"a value has at most {VALUE_LENGTH} characters, this one {len(value)}")
     return value
 
 
@@ -141,7 +144,7 @@ EnvironmentName = Annotated[
 Text = Annotated[
     str,
     StringConstraints(max_length=VALUE_LENGTH, strict=True),
-    AfterValidator(_without_nul),
+    AfterValidator(checked_text),
     Field(json_schema_extra={"pattern": WITHOUT_NUL}),
 ]
 """Text that can be in an environment."""
@@ -151,11 +154,7 @@ def _value(value: object) -> object:
     """Refuse what is neither text nor an integer, with one error instead of one for each type of the union."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("must be a string or an integer; quote other values")  # noqa: TRY004 - pydantic wants ValueError
-    if isinstance(value, str):
-        _without_nul(value)
-        if len(value) > VALUE_LENGTH:
-            raise ValueError(f"has more than {VALUE_LENGTH} characters")
-    return value
+    return checked_text(value) if isinstance(value, str) else value
 
 
 Value = Annotated[

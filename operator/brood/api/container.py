@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from brood.api.base import VALUE_LENGTH, WITHOUT_NUL, JsonObject, Model, Seconds, Text
+from brood.api.base import VALUE_LENGTH, WITHOUT_NUL, JsonObject, Model, Seconds, Text, checked_text
 from brood.api.rules import validations, violation
 
 MAIN_CONTAINER: Final = "main"
@@ -34,9 +34,7 @@ Script = Annotated[Text, StringConstraints(min_length=1, max_length=SCRIPT_LENGT
 def _scalar(value: object) -> object:
     if not isinstance(value, str | int | float | bool):
         raise ValueError("must be a string, number or boolean")  # noqa: TRY004 - pydantic wants ValueError
-    if isinstance(value, str) and "\0" in value:
-        raise ValueError("is text without NUL")
-    return value
+    return checked_text(value) if isinstance(value, str) else value
 
 
 class EnvVar(Model):

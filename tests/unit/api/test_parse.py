@@ -114,3 +114,21 @@ def test_an_object_read_back_from_the_server_is_a_manifest_too() -> None:
 def test_braces_in_a_message_stay_what_they_are() -> None:
     with pytest.raises(InvalidManifest, match=r"\{\{ x \}\}"):
         parse_manifest(manifest("JobDefinition", "tasks: [{name: a, script: x, container: {name: '{{ x }}'}}]"))
+
+
+@pytest.mark.parametrize(
+    ("path", "spec", "longest"),
+    [
+        ("spec.params.A", "{definitionRef: {name: a}, params: {A: $}}", 256 * 1024),
+        ("spec.env[0].value", "{tasks: [{name: a}], env: [{name: A, value: $}]}", 256 * 1024),
+        ("spec.tasks[0].script", "tasks: [{name: a, script: $}]", 64 * 1024),
+        ("spec.tasks[0].when", "tasks: [{name: a, when: $}]", 4096),
+    ],
+)
+def test_texts_have_a_longest_length(path: str, spec: str, longest: int) -> None:
+    kind = "JobRun" if "definitionRef" in spec else "JobDefinition"
+    assert parse_manifest(manifest(kind, spec.replace("$", "x" * longest)))
+    with pytest.raises(InvalidManifest) as refused:
+        parse_manifest(manifest(kind, spec.replace("$", "x" * (longest + 1))))
+    assert refused.value.problems[0].path == path
+    assert str(longest) in refused.value.problems[0].message

@@ -127,7 +127,7 @@ def test_braces_in_a_message_stay_what_they_are() -> None:
 )
 def test_texts_have_a_longest_length(path: str, spec: str, longest: int) -> None:
     kind = "JobRun" if "definitionRef" in spec else "JobDefinition"
-    assert parse_manifest(manifest(kind, spec.replace("$", "x" * longest)))
+    assert parse_manifest(manifest(kind, spec.replace("$", "x" * longest))).kind == kind
     with pytest.raises(InvalidManifest) as refused:
         parse_manifest(manifest(kind, spec.replace("$", "x" * (longest + 1))))
     assert refused.value.problems[0].path == path

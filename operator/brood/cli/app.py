@@ -108,7 +108,7 @@ def run(
     Exit codes: 0 all runs ended Succeeded or PartiallySucceeded, 1 one did not, 2 the files were refused and nothing
     ran.
     """
-    from brood.cli.run import RunOptions  # noqa: PLC0415  # lazy
+    from brood.cli.prepare import RunOptions  # noqa: PLC0415  # lazy
     from brood.cli.run import run as run_files  # noqa: PLC0415
 
     if children and output is not Format.JSON:

@@ -5,16 +5,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import structlog
 
+from brood.cli.statedir import LOG_FILE
 from brood.cluster.local import LocalCluster
 from brood.controller.config import Config
 from brood.controller.controller import Controller
-
-LOG_FILE: Final = "brood.log"
-"""What the operator itself has to say, in the state directory; stdout and the tree are not for that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ class Finding:
     """One thing that is wrong.
 
     ``file`` is "" for the command line. ``line`` and ``column`` count from 1; they are 0 where they are unknown. The
-    ``subject`` is the object (``JobRun encode-42``), ``field`` a path in it (``spec.tasks[0].when``); both may be empty.
+    ``subject`` is the object (``JobRun encode-42``), ``field`` a path in it (``spec.tasks[0].when``); both may be "".
     """
 
     file: str

@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Sequence
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
 
+from brood.api.conditions import get_condition
 from brood.api.jobrun import Shutdown
+from brood.api.reasons import ConditionType
+from brood.cli.findings import refuse
 from brood.cli.forest import Forest, Key, key_of
 from brood.cli.stopping import Stop, Stopping
 from brood.cli.tree import Display
-from brood.cluster.port import ApiError, Expired, Kind, Manifest, Port, Unavailable
+from brood.cluster.port import ApiError, Expired, Invalid, Kind, Manifest, Port, Unavailable
 
 REDRAW_SECONDS: Final = 0.1
 """The tree is drawn at most so often."""
@@ -18,11 +21,18 @@ REDRAW_SECONDS: Final = 0.1
 TICK_SECONDS: Final = 1.0
 """Durations grow while nothing else happens."""
 
+STUCK: Final = timedelta(seconds=10)
+"""After so long a run is given up that the operator cannot get any further."""
+
 _WORDS: Final = {
     Stop.INTERRUPT: "interrupting: what runs may finish, nothing new starts (once more: terminate)",
     Stop.TERMINATE: "terminating: running tasks are stopped (once more: kill)",
     Stop.NOW: "killing what still runs",
 }
+
+
+class StuckError(Exception):
+    """The operator cannot get a run any further; that is a defect of brood, not of the run."""
 
 
 class Follower:
@@ -49,7 +59,19 @@ class Follower:
         self.forest = Forest(())
 
     async def create(self, definitions: Sequence[Manifest], runs: Sequence[Manifest]) -> None:
-        """Create the definitions, then the runs in their order."""
+        """Create the definitions, then the runs in their order.
+
+        Raises
+        ------
+        InputRefusedError
+            If the cluster finds one of them invalid; then none was created.
+        """
+        for kind, manifests in ((Kind.JOB_DEFINITION, definitions), (Kind.JOB_RUN, runs)):
+            for manifest in manifests:
+                try:
+                    await self._port.create(kind, manifest, dry_run=True)
+                except Invalid as error:
+                    raise refuse(error.message) from error
         for definition in definitions:
             await self._port.create(Kind.JOB_DEFINITION, definition)
         stored = [await self._port.create(Kind.JOB_RUN, run) for run in runs]
@@ -57,24 +79,24 @@ class Follower:
         for run in stored:
             self.forest.put(run)
 
-    async def to_the_end(self, failure: Coroutine[Any, Any, None]) -> None:
+    async def to_the_end(self) -> None:
         """Return when all root runs have ended, or when told to stop at once.
 
         Raises
         ------
-        Exception
-            What ``failure`` raises: it ends when the operator fails.
+        StuckError
+            If the operator says that it cannot get a run any further.
         """
-        work = {asyncio.ensure_future(one) for one in (self._watch_to_the_end(), self._stop_at_once(), failure)}
-        background = {asyncio.create_task(self._show()), asyncio.create_task(self._pass_on())}
+        work = (self._watch_to_the_end(), self._stop_at_once(), self._show(), self._pass_on(), self._notice_stuck())
+        tasks = [asyncio.ensure_future(one) for one in work]
         try:
-            done, _ = await asyncio.wait(work | background, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for one in done:
                 one.result()
         finally:
-            for one in work | background:
+            for one in tasks:
                 one.cancel()
-            await asyncio.gather(*work, *background, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def refresh(self) -> None:
         """Look at every run once more, so that what is told at the end is what is stored."""
@@ -118,11 +140,27 @@ class Follower:
 
     async def _show(self) -> None:
         while True:
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes in the same moment as the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), TICK_SECONDS)
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._changed.wait()
             self._changed.clear()
             self._safely(lambda: self._display.update(self.forest, self._clock()))
             await asyncio.sleep(REDRAW_SECONDS)
+
+    async def _notice_stuck(self) -> None:
+        """Give up on a run that is Stalled for some time without having ended: passes over it fail again and again."""
+        since: dict[Key, datetime] = {}
+        while True:
+            now = self._clock()
+            for key in self._unfinished():
+                view = self.forest.view(key)
+                stalled = get_condition(view.status.conditions, ConditionType.STALLED) if view else None
+                if stalled is None or stalled.status != "True":
+                    since.pop(key, None)
+                elif now - since.setdefault(key, now) >= STUCK:
+                    raise StuckError(f"{key[1]} is stuck: {stalled.reason}: {stalled.message}")
+            await asyncio.sleep(TICK_SECONDS)
 
     async def _stop_at_once(self) -> None:
         await self._stopping.above(Stop.TERMINATE)

@@ -17,6 +17,9 @@ from typing import Final
 from brood.cli.findings import refuse
 
 RUNS_KEPT: Final = 20
+LOG_FILE: Final = "brood.log"
+"""What the operator itself has to say; stdout and the tree are not for that."""
+
 LOCK: Final = ".brood-run"
 """Marks a directory as one of a run; locked while the run lives."""
 

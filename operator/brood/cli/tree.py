@@ -128,6 +128,6 @@ def cells_of(counts: Iterable[int], width: int = BAR_WIDTH) -> list[int]:
     while any(cells) and (missing := width - sum(cells)):
         step = 1 if missing > 0 else -1
         errors = [(amount * width / total - here) * step for amount, here in zip(amounts, cells, strict=True)]
-        at = max((index for index, here in enumerate(cells) if here), key=errors.__getitem__)
+        at = max((index for index, here in enumerate(cells) if here > (step < 0)), key=errors.__getitem__)
         cells[at] += step
     return cells

@@ -1,0 +1,99 @@
+"""``brood operator``: the controller on a Kubernetes cluster."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from brood.controller.logs import LogFormat, LogLevel, set_up_logs
+
+EXIT_NO_CLUSTER = 2
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.command(context_settings={"help_option_names": ["-h", "--help"]})
+def operator(  # noqa: PLR0913 - options of a command
+    *,
+    namespaces: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--namespace", "-n", metavar="NS", help="Serve this namespace only; may be repeated. Default: all."
+        ),
+    ] = None,
+    kubeconfig: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="How to reach the API server. Default: $KUBECONFIG, else the cluster around us, else ~/.kube/config.",
+        ),
+    ] = None,
+    listen: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address for probes and metrics; 0.0.0.0 inside a Pod.")
+    ] = "127.0.0.1",
+    metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /metrics (Prometheus); 0: none.")] = 8080,
+    health_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of /healthz (liveness) and /readyz (readiness); 0: none.")
+    ] = 8081,
+    lease_name: Annotated[
+        str, typer.Option(metavar="NAME", help="The Lease that operators elect their leader by.")
+    ] = "brood-operator",
+    lease_namespace: Annotated[
+        str | None,
+        typer.Option(metavar="NS", help="Its namespace. Default: where this runs, or the kubeconfig context's."),
+    ] = None,
+    lease_duration: Annotated[
+        float,
+        typer.Option(min=1.5, metavar="SECONDS", help="After so long another operator takes over from a dead one."),
+    ] = 15.0,
+    workers: Annotated[int, typer.Option(min=1, help="Runs that are worked on at once.")] = 32,
+    max_in_flight: Annotated[int, typer.Option(min=1, help="Requests to the API server at once, watches apart.")] = 64,
+    log_format: Annotated[
+        LogFormat | None,
+        typer.Option(help="For people or for machines. Default: console on a terminal, else json."),
+    ] = None,
+    log_level: Annotated[LogLevel, typer.Option(help="Which lines are written.")] = LogLevel.INFO,
+) -> None:
+    """Work on a Kubernetes cluster: bring the JobRuns in it to their end.
+
+    Needs the CustomResourceDefinitions (kubectl apply -f crds/) and the rights in deploy/rbac.yaml. Several may run at
+    once: one leads, the others stand by and take over when it stops or dies.
+
+    For example:
+
+      brood operator
+
+      brood operator --namespace team-a --namespace team-b --lease-namespace team-a
+
+      curl localhost:8081/readyz; curl localhost:8080/metrics
+
+    TERM or Ctrl-C stops it; runs stay as they are, and the next operator goes on with them. Exit codes: 0 stopped, 1
+    another one leads now or a failure (start it again), 2 the command line is wrong or there is no cluster.
+    """
+    set_up_logs(log_format or (LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON), log_level)
+    from brood.cluster.kubernetes.access import AccessError  # noqa: PLC0415 - --help needs no Kubernetes client
+    from brood.cluster.kubernetes.lease import LeaseTimes  # noqa: PLC0415
+    from brood.controller.config import Config  # noqa: PLC0415
+    from brood.controller.endpoints import Listen  # noqa: PLC0415
+    from brood.controller.operator import Options, serve  # noqa: PLC0415
+
+    chosen = tuple(dict.fromkeys(namespaces or ()))
+    options = Options(
+        kubeconfig=kubeconfig,
+        lease_name=lease_name,
+        lease_namespace=lease_namespace,
+        lease_times=LeaseTimes.of(lease_duration),
+        in_flight=max_in_flight,
+        listen=Listen(host=listen, health_port=health_port, metrics_port=metrics_port),
+    )
+    try:
+        asyncio.run(serve(options, Config(namespaces=chosen or None, workers=workers)))
+    except AccessError as error:
+        typer.echo(f"brood operator: {error}", err=True)
+        raise typer.Exit(EXIT_NO_CLUSTER) from error
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command with these arguments; it exits the process."""
+    app(args=arguments, prog_name="brood operator")

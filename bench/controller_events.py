@@ -1,7 +1,7 @@
 """CPU of the controller per item of a fan-out, without processes or a server: Pods end as soon as they exist.
 
-``python bench/controller_events.py [items …]`` prints one JSON object per number of items. The store of the local cluster
-is in the same process, so the figure is an upper bound; what matters is that it does not grow with the number of items.
+``python bench/controller_events.py [items …]`` prints one JSON object per number of items. The store of the local
+cluster is in the same process, so the figure is an upper bound; what matters is that it does not grow with the items.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Pinned revisions: specs that never change, stored as ControllerRevisions and kept compiled.
 
-Contract §2: "When it starts, a run pins an immutable ``apps/v1 ControllerRevision`` […] and verifies the hash of one that
-it is given."
+Contract §2: "When it starts, a run pins an immutable ``apps/v1 ControllerRevision``"; brood "verifies the hash of one
+that it is given".
 """
 
 import time

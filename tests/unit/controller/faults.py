@@ -27,8 +27,8 @@ the process that asked is cut off from the cluster for ever; or the server answe
 class FaultyPort:
     """Passes everything on, but what ``judge`` says otherwise of.
 
-    ``pause`` is awaited before each write, ``watching`` holds all watches back while it is not set, and ``alter`` changes
-    what is read.
+    ``pause`` is awaited before each write, ``watching`` holds all watches back while it is not set, and ``alter``
+    changes what is read.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class FaultyPort:
         verdict = await self._before("create", kind, manifest["metadata"]["name"], manifest)
         stored = await self._port.create(kind, manifest, dry_run=dry_run)
         self._after(verdict)
-        return stored
+        return self._alter(stored)
 
     async def patch(
         self,
@@ -92,7 +92,7 @@ class FaultyPort:
         verdict = await self._before(subresource or "patch", kind, name, patch)
         stored = await self._port.patch(kind, namespace, name, patch, subresource=subresource)
         self._after(verdict)
-        return stored
+        return self._alter(stored)
 
     async def delete(
         self, kind: Kind, namespace: str, name: str, *, uid: str, grace_seconds: int | None = None

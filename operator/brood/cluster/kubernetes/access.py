@@ -62,8 +62,6 @@ class Access:
         The URL that paths are appended to.
     namespace
         The kubeconfig context's, or the one that we run in; ``default`` where neither says.
-    options
-        What each request needs beside its URL: a proxy, the server's name in its certificate.
     """
 
     def __init__(
@@ -81,11 +79,6 @@ class Access:
         self._reading = asyncio.Lock()
         self.namespace = namespace
         self.server: str = configuration.host.rstrip("/")
-        self.options: dict[str, Any] = {}
-        if configuration.proxy:
-            self.options["proxy"] = configuration.proxy
-        if configuration.tls_server_name:
-            self.options["server_hostname"] = configuration.tls_server_name
         self._headers = self._current_headers()
 
     async def headers(self) -> dict[str, str]:
@@ -121,6 +114,7 @@ class Access:
             "auto_decompress": True,
             "cookie_jar": aiohttp.DummyCookieJar(),
             "headers": {"User-Agent": USER_AGENT},
+            "proxy": self._configuration.proxy or None,
             "middlewares": (self._authorize,),
         }
         rest = _Rest(self._configuration)
@@ -130,6 +124,8 @@ class Access:
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         request.headers.update(await self.headers())
+        if self._configuration.tls_server_name:
+            request.server_hostname = self._configuration.tls_server_name
         return await handler(request)
 
     def _current_headers(self) -> dict[str, str]:

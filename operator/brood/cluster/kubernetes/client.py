@@ -35,6 +35,11 @@ class KubernetesPort:
     ) -> None:
         await self.close()
 
+    async def probe(self, kind: Kind, *, namespace: str | None = None) -> None:
+        """Ask for one object of a kind, to see whether the server knows the kind and lets us list it."""
+        path = with_query(collection_path(kind, namespace), {"limit": "1"})
+        await self._transport.call("GET", path, verb="list", kind=kind)
+
     async def list(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> Listing:
         """List all objects of a kind."""
         version, items = "", []

@@ -1,8 +1,8 @@
 """Who may write: leader election by a Lease.
 
-The holder renews its Lease every two seconds. One that could not for ten seconds stops to be the leader by its own clock,
-without asking anybody; only five seconds later, at the earliest, may another one take over. The holder's clock and the
-others' are never compared: each measures on its own, from the moment at which it saw the Lease change.
+The holder renews its Lease every two seconds. One that could not for ten seconds stops to be the leader by its own
+clock, without asking anybody; only five seconds later, at the earliest, may another one take over. The holder's clock
+and the others' are never compared: each measures on its own, from the moment at which it saw the Lease change.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class LeaseTimes:
         return cls(duration=duration, renew_deadline=duration * 2 / 3, retry_period=duration * 2 / 15)
 
 
-class LeadershipLost(Exception):  # noqa: N818 - no fault of ours; the process must end
+class LeadershipLost(Exception):
     """Another one may be writing from now on. The process ends: what it has under way may be out of date."""
 
 

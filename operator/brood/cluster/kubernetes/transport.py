@@ -101,7 +101,6 @@ class Transport:
                     headers=headers,
                     timeout=self._call_timeout,
                     allow_redirects=False,
-                    **self._access.options,
                 ) as response:
                     answer = await response.read()
                     code = response.status
@@ -127,9 +126,7 @@ class Transport:
         headers = {"Accept": JSON, "Accept-Encoding": "identity"}
         started, code = self._clock(), _NO_CODE
         try:
-            response = await self._session.get(
-                url, headers=headers, timeout=timeout, allow_redirects=False, **self._access.options
-            )
+            response = await self._session.get(url, headers=headers, timeout=timeout, allow_redirects=False)
             code = response.status
         except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError, AccessError) as error:
             raise unanswered(error, what=f"watch {path}") from error

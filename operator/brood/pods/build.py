@@ -114,7 +114,7 @@ def _metadata(request: PodRequest, *, nonce: str) -> dict[str, Any]:
 
 
 def _brood_variables(request: PodRequest, paths: PodPaths, *, inputs: Inputs) -> dict[str, str]:
-    """Return the variables that brood promises; an untouched container has files only for what is too large otherwise."""
+    """Return the variables that brood promises; an untouched container has files only for what is too large."""
     index = "" if request.index is None else str(request.index)
     attempt = request.attempt if request.item_attempt is None else request.item_attempt
     variables = {

@@ -67,6 +67,9 @@ _CHANGED_BY_SHELLS: Final = frozenset(
 )
 """Variables that a shell may set itself when it starts: their values are written out for the runner."""
 
+_STOPS_SHELLS: Final = frozenset({"BASHOPTS", "OPTIND", "SHELLOPTS"})
+"""Variables with which a shell may not start, or not as it should: dash dies of an ``OPTIND`` that is no number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -116,14 +119,16 @@ def plan_inputs(request: PodRequest, *, paths: PodPaths, runner: bool, commands:
     large = _large(values)
     params = json.dumps(dict(request.params), ensure_ascii=False, separators=(",", ":"))
     projection = _Projection(request, paths.files)
-    for name in large:
+    for name in (one for one in values if one in large):
         if name in request.output_refs and values[name] == dict(request.outputs).get(name):
             projection.refer(name, *request.output_refs[name])
         else:
             projection.add(name, values[name])
     if size(params) > ENV_LIMIT:
         projection.add(PARAMS_FILE, params)
-    env = {name: value for name, value in values.items() if name not in large}
+    env = {
+        name: value for name, value in values.items() if name not in large and not (runner and name in _STOPS_SHELLS)
+    }
     setup = ""
     if runner:
         if size(params) <= ENV_LIMIT:

@@ -43,7 +43,8 @@ def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def merge_list(under: Sequence[Any], over: Sequence[Any], *, key: str, replace: bool = False) -> list[Any]:
     """Merge two lists by a key: entries keep the order of ``under``, new ones follow.
 
-    Entries of one key are merged, or with ``replace`` the upper one stands. What is no object with that key is left as it is, for the API server to refuse.
+    Entries of one key are merged, or with ``replace`` the upper one stands. What is no object with that key is left
+    as it is, for the API server to refuse.
     """
     merged = list(under)
     positions = {found: at for at, entry in enumerate(merged) if (found := _key(entry, key)) is not None}

@@ -18,6 +18,19 @@ brood_reader() {
 	exec "$@"
 }
 
+# Pass a stop on: always as TERM, because what a shell starts with & ignores INT. A child that has just been forked loses
+# it; one that has opened its first file does not.
+brood_stop() {
+	BROOD_u=0
+	while [ $BROOD_p ] && [ $BROOD_u -lt 99999 ]; do
+		if [ -e "$BROOD_c/.5" ]; then
+			kill -TERM $BROOD_p 2>/dev/null
+			return
+		fi
+		BROOD_u=$((BROOD_u + 1))
+	done
+}
+
 # Whether processes have ended, waited for or not: a zombie has no memory. Without /proc they are taken for alive.
 brood_gone() {
 	for BROOD_i; do
@@ -33,7 +46,7 @@ brood_gone() {
 exec 2>&1
 BROOD_c=$BROOD_INPUTS BROOD_t=$1 BROOD_o=$2 BROOD_n=$BROOD__NONCE BROOD_f=$BROOD__FINISH
 BROOD_p= BROOD_s= BROOD_r=- BROOD_e= BROOD_z=1
-trap 'BROOD_s=1; kill -TERM $BROOD_p 2>/dev/null' TERM INT
+trap 'BROOD_s=1; brood_stop' TERM INT
 cd "$BROOD_c"
 printf '%s\n' "$BROOD__SCRIPT" >.script
 for BROOD_i in .stdout .output .stderr .files; do : >$BROOD_i; done
@@ -41,7 +54,8 @@ set --
 eval "$BROOD__SETUP"
 unset BROOD__SCRIPT BROOD__NONCE BROOD__SETUP BROOD__FINISH
 
-if [ ! "$BROOD_e" ]; then
+[ $BROOD_s ] && BROOD_r=143
+if [ "$BROOD_r$BROOD_e" = - ]; then
 	# stdout goes to the log and to a file, or where it is no output only its lines ::set-output; of stderr the end is
 	# kept.
 	mkfifo .1 .2 .3 .4
@@ -68,9 +82,9 @@ if [ ! "$BROOD_e" ]; then
 	BROOD_w="$BROOD_w $!"
 
 	cd "$BROOD_WORKDIR"
-	/bin/sh -e "$BROOD_c/.script" "$@" </dev/null >"$BROOD_c/.1" 2>"$BROOD_c/.2" &
+	/bin/sh -e "$BROOD_c/.script" "$@" 3>"$BROOD_c/.5" 3>&- </dev/null >"$BROOD_c/.1" 2>"$BROOD_c/.2" &
 	BROOD_p=$!
-	[ $BROOD_s ] && kill -TERM $BROOD_p
+	[ $BROOD_s ] && brood_stop
 
 	# A trap ends a wait: wait again. A shell that has given the code away answers 127, which counts only while the script
 	# was there to be waited for.
@@ -86,7 +100,8 @@ if [ ! "$BROOD_e" ]; then
 	trap '' TERM INT
 	cd "$BROOD_c"
 
-	# The readers end with the last writer. Where a background child keeps one waiting, it gets one second.
+	# The readers end with the last writer. Where a background child keeps one waiting, or a script that was stopped too early
+	# to write left one without a writer, it gets one second.
 	{
 		BROOD_s=
 		for BROOD_x in 1 2 3 4 5 6 7 8 9; do brood_gone $BROOD_w && break; done
@@ -99,6 +114,7 @@ if [ ! "$BROOD_e" ]; then
 		fi
 		wait $BROOD_w
 		kill -KILL $BROOD_s
+		: 3<>.3 4<>.4
 		wait $BROOD_l
 	} 2>/dev/null
 fi

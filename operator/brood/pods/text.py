@@ -16,7 +16,7 @@ def one_line(text: str) -> str:
 
 
 def with_last_lines(said: str, log: bytes) -> str:
-    """Return what is said and, after a colon, as much of a log's end as there is room for, its lines parted by ``|``."""
+    """Return what is said and, after a colon, as much of a log's end as fits, its lines parted by ``|``."""
     decoded = _ESCAPES.sub("", log.decode(errors="replace"))
     lines = [line for part in re.split(r"[\r\n]+", decoded) if (line := _flat(part.strip("\ufffd")))]
     if not lines:

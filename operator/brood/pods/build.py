@@ -155,7 +155,8 @@ def _main(request: PodRequest, paths: PodPaths, *, inputs: Inputs, variables: Ma
     main: dict[str, Any] = {**request.container, "name": MAIN_CONTAINER}
     env = [_exact_variable(one) for one in request.env] + _literals({**inputs.env, **variables})
     main["env"] = merge_list(_list(main, "env"), env, key="name", replace=True)
-    main["volumeMounts"] = merge_list(_list(main, "volumeMounts"), _mounts(request, paths, inputs), key="mountPath")
+    mounts = _mounts(request, paths, inputs)
+    main["volumeMounts"] = merge_list(_list(main, "volumeMounts"), mounts, key="mountPath", replace=True)
     if request.script is not None:
         text = runner(artifacts=request.artifacts is not None or bool(request.artifact_sources))
         main["command"] = ["/bin/sh", "-c", exact(text), NAME]

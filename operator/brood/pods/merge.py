@@ -11,8 +11,6 @@ from typing import Any, Final
 KEYS: Final[Mapping[str, str]] = {
     "containers": "name",
     "initContainers": "name",
-    "volumes": "name",
-    "volumeMounts": "mountPath",
     "volumeDevices": "devicePath",
     "ports": "containerPort",
     "imagePullSecrets": "name",
@@ -20,8 +18,8 @@ KEYS: Final[Mapping[str, str]] = {
 }
 """Lists of a Pod whose entries merge, with the key of their entries (``patchMergeKey`` in core/v1)."""
 
-ENV: Final = "env"
-"""The list whose entries replace each other by name: ``value`` and ``valueFrom`` exclude each other."""
+REPLACED: Final[Mapping[str, str]] = {"env": "name", "volumes": "name", "volumeMounts": "mountPath"}
+"""Lists whose entries replace each other by key, because what is in them excludes each other."""
 
 
 def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,8 +29,8 @@ def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         below = merged.get(field)
         if isinstance(value, Mapping) and isinstance(below, Mapping):
             merged[field] = merge(below, value)
-        elif isinstance(value, list) and isinstance(below, list) and field == ENV:
-            merged[field] = merge_list(below, value, key="name", replace=True)
+        elif isinstance(value, list) and isinstance(below, list) and field in REPLACED:
+            merged[field] = merge_list(below, value, key=REPLACED[field], replace=True)
         elif isinstance(value, list) and isinstance(below, list) and field in KEYS:
             merged[field] = merge_list(below, value, key=KEYS[field])
         else:

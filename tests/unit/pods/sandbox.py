@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,10 +78,10 @@ class Outcome:
     seconds: float
 
 
-def ended_pod(code: int = 0, message: str = "", **changes: Any) -> PodView:
+def ended_pod(code: int = 0, left: str = "", **changes: Any) -> PodView:
     """Return a Pod whose container has ended."""
     reason = changes.pop("end_reason", "Completed" if code == 0 else "Error")
-    end = ContainerEnd(exit_code=code, signal=0, reason=reason, message=message, started_at=NOW, finished_at=NOW)
+    end = ContainerEnd(exit_code=code, signal=0, reason=reason, message=left, started_at=NOW, finished_at=NOW)
     return pod_view(**{"phase": "Succeeded" if code == 0 else "Failed", "started_at": NOW, "ended": end, **changes})
 
 
@@ -197,10 +198,8 @@ class Running:
             code = self.process.wait(seconds)
         finally:
             took = time.monotonic() - self._begun
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         code = 128 - code if code < 0 else code
         message = b""
         if self._message is not None and Path(self._message).exists():

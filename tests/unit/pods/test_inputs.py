@@ -1,14 +1,14 @@
 """Params, outputs and items reach scripts and commands byte-exact, and execute nothing (contract §1.4)."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from brood.pods.inputs import ENV_LIMIT, ENV_TOTAL, plan_inputs
 from brood.views import PodRequest
 from tests.unit.pods.sandbox import REQUEST, HostLayout, Sandbox
-from dataclasses import replace
-from pathlib import Path
 
 HOSTILE = [
     "two words",

@@ -107,7 +107,7 @@ def test_the_script_runs_in_its_empty_working_directory(sandbox: Sandbox) -> Non
 
 def test_nothing_of_the_runner_is_left_in_the_environment(sandbox: Sandbox) -> None:
     outcome = sandbox.run("env | sed 's/=.*//' | grep BROOD | sort", params=(("p", "1"),), capture_stdout=True)
-    expected = "ARTIFACTS ATTEMPT INDEX INPUTS OUTPUT PARAMS ROOT RUN TASK WORKDIR".split()
+    expected = ("ARTIFACTS", "ATTEMPT", "INDEX", "INPUTS", "OUTPUT", "PARAMS", "ROOT", "RUN", "TASK", "WORKDIR")
     assert (outcome.result.stdout or "").split() == [f"BROOD_{name}" for name in expected]
 
 
@@ -172,7 +172,8 @@ def test_the_image_needs_no_more_than_the_contract_says(tmp_path: Path, shell: s
 def test_the_smallest_image_can_give_large_results_and_has_a_clock(tmp_path: Path, shell: str) -> None:
     sandbox = Sandbox(tmp_path, shell, tools=(*MINIMUM, "sleep"))
     (tmp_path / "tools" / "sleep").rename(tmp_path / "hidden")
-    script = f"{tmp_path}/hidden 1000 &\necho '::set-output name=A::1'\ni=0; while [ $i -lt 900 ]; do echo line $i; i=$((i + 1)); done"
+    lines = "i=0; while [ $i -lt 900 ]; do echo line $i; i=$((i + 1)); done"
+    script = f"{tmp_path}/hidden 1000 &\necho '::set-output name=A::1'\n{lines}"
     outcome = sandbox.run(script)
     assert outcome.result.outputs == {"A": "1"}
     assert outcome.seconds < 10

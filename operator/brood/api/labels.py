@@ -56,9 +56,6 @@ CAPTURE: Final = f"{GROUP}/capture"
 POOLS: Final = f"{GROUP}/pools"
 """Annotation of a Pod: JSON array of the pools in which it holds a slot while it lives."""
 
-ITEM: Final = f"{GROUP}/item"
-"""Annotation of a child made for an item of a container body: the item as JSON, for ``$BROOD_ITEM``."""
-
 ITEM_INDEX: Final = f"{GROUP}/item-index"
 """Annotation of the Pods in an item's child run: the item's index, for ``$BROOD_INDEX``."""
 

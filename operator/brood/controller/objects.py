@@ -53,6 +53,8 @@ def child_run(request: ChildRequest) -> Manifest:
     parent: dict[str, Any] = {"name": request.parent, "uid": request.parent_uid, "task": request.task}
     if request.index is not None:
         parent["index"] = request.index
+    if request.item is not None:
+        parent["item"] = request.item
     spec: dict[str, Any] = {"definitionRef": request.definition_ref.to_json(), "parentRef": parent}
     if request.params:
         spec["params"] = dict(request.params)
@@ -64,8 +66,6 @@ def child_run(request: ChildRequest) -> Manifest:
         "labels": child_labels(request),
         "ownerReferences": owner(request.parent, request.parent_uid),
     }
-    if request.item is not None:
-        metadata["annotations"] = {labels.ITEM: request.item}
     return {"apiVersion": API_VERSION, "kind": "JobRun", "metadata": metadata, "spec": spec}
 
 

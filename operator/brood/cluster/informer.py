@@ -97,6 +97,7 @@ class Informer(Generic[V]):
         self._views: dict[Key, V] = {}
         self._gone: OrderedDict[Key, int] = OrderedDict()  # versions of deletions, so that late events raise nobody
         self._version: str | None = None  # to watch from; None: list first
+        self._listed = 0  # the moment of the newest listing: what is not newer is in it, or gone
         self._seen = 0  # newest version that a listing or the stream has shown
         self.synced = asyncio.Event()
         """Set once the first listing is in."""
@@ -177,6 +178,7 @@ class Informer(Generic[V]):
             held = version_number(self._views[key].meta.resource_version)
             if moment is None or held is None or held <= moment:  # else made by ourselves since the listing
                 self._leave(key, moment)
+        self._listed = moment or 0
         self._note(moment)
         return version
 
@@ -186,6 +188,8 @@ class Informer(Generic[V]):
         meta = event.object.get("metadata") or {}
         text = str(meta.get("resourceVersion") or "")
         version = version_number(text)
+        if version is not None and version <= self._listed:
+            return
         if event.type == "DELETED":
             key = (meta.get("namespace") or "", meta.get("name") or "")
             held = self._views.get(key)

@@ -120,6 +120,8 @@ class Follower:
         listing = await self._port.list(Kind.JOB_RUN)
         for manifest in listing.items:
             self.forest.put(manifest)
+        for key in {*self.forest.roots} - {key_of(manifest) for manifest in listing.items}:
+            self.forest.mark_gone(key)
         roots = {key for key in self.forest.roots if not self.forest.ended(key)}
         self._changed.set()
         if not roots:

@@ -1,4 +1,4 @@
-"""Servers that refuse, lose answers or are late, and users who write at the same moment, cost a run nothing but time."""
+"""Servers that refuse, lose answers or are late, and users who write just then, cost a run nothing but time."""
 
 import asyncio
 from pathlib import Path

@@ -233,6 +233,7 @@ class WorkQueue(Generic[K]):
             if key in self._again:
                 del self._again[key]
                 self.add(key)
+            await asyncio.sleep(0)  # a handler that never waits, on a cluster in memory, leaves the loop to others too
 
     def _back_off(self, key: K, error: Exception) -> None:
         self._failed += 1

@@ -294,3 +294,16 @@ async def test_a_storm_of_keys_runs_each_and_the_last_ring_is_never_lost() -> No
     assert done == wanted
     assert queue.figures.processed < 200 * 50 / 2, "rings were coalesced"
     await queue.stop()
+
+
+async def test_keys_that_ring_each_other_without_end_leave_the_loop_to_others(clock: FakeClock) -> None:
+    async def ping_pong(key: str) -> None:
+        endless.add("b" if key == "a" else "a")
+
+    endless = WorkQueue[str](ping_pong, clock=clock)
+    endless.start()
+    endless.add("a")
+    async with asyncio.timeout(5):
+        await settle()
+    await endless.stop()
+    assert endless.figures.processed >= 1

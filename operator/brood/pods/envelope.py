@@ -18,7 +18,6 @@ SECTION_LIMIT: Final = 1024 * 1024
 
 _HEADER = re.compile(r"brood1 (\S+) (-|\d+) ([cn]) (\d+) (\d+) (\d+) (\d+) (\d+)\n")
 _RECORD: Final = 4096  # a runtime may break a long line of a log into records; of this size at the least
-_RECORD_MOST: Final = 16 * 1024
 _SPARE_LINES: Final = 16
 
 
@@ -58,13 +57,11 @@ class Envelope:
 
     @property
     def tail_lines(self) -> int:
-        """How many lines from the end of the log hold all sections for certain."""
-        return self.lines + sum(self.shipped) // _RECORD + _SPARE_LINES
+        """How many lines from the end of the log hold all sections for certain.
 
-    @property
-    def log_bytes(self) -> int:
-        """How many bytes those lines may have at the most: a server cuts them at their end, where the sections are."""
-        return sum(self.shipped) + (self.tail_lines - self.lines + 1) * _RECORD_MOST + 4096
+        A kubelet counts the records that a runtime broke the lines into, the local node lines.
+        """
+        return self.lines + sum(self.shipped) // _RECORD + _SPARE_LINES
 
     def sections(self, log: bytes | None) -> Sections | None:
         """Cut the sections out of message or log; None where they are damaged or not there."""
@@ -77,12 +74,12 @@ class Envelope:
             at += size
         return Sections(*found)
 
-    def salvaged(self) -> Sections:
+    def salvaged(self) -> Sections | None:
         """Return what is certain of a damaged message: the end of stderr may have been cut within a character."""
         output, files = self.shipped[0] + self.shipped[1], self.shipped[3]
         data, damaged = self.inline, "\ufffd".encode()
         if self.in_log or damaged in data[:output]:
-            return Sections()
+            return None
         stderr, listed = data[output : len(data) - files], data[len(data) - files :] if files else b""
         return Sections(data[: self.shipped[0]], data[self.shipped[0] : output], stderr, listed)
 

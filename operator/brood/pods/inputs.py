@@ -102,6 +102,8 @@ def size(text: str) -> int:
 def plan_inputs(request: PodRequest, *, paths: PodPaths, runner: bool, commands: str = "") -> Inputs:
     """Decide for every value which way it goes.
 
+    An output of which only the reference is known is a file, and the runner makes it a variable too if it is small.
+
     Parameters
     ----------
     request
@@ -113,31 +115,45 @@ def plan_inputs(request: PodRequest, *, paths: PodPaths, runner: bool, commands:
     commands
         More commands of the runner's for its setup.
     """
-    values = dict(request.params) | dict(request.outputs)
+    outputs = dict(request.outputs)
+    unread = {name: ref for name, ref in request.output_refs.items() if name not in outputs}
+    values = {name: value for name, value in request.params if name not in unread} | outputs
     if request.item is not None:
         values[ITEM] = request.item
     large = _large(values)
-    params = json.dumps(dict(request.params), ensure_ascii=False, separators=(",", ":"))
     projection = _Projection(request, paths.files)
     for name in (one for one in values if one in large):
-        if name in request.output_refs and values[name] == dict(request.outputs).get(name):
+        if name in request.output_refs:
             projection.refer(name, *request.output_refs[name])
         else:
             projection.add(name, values[name])
-    if size(params) > ENV_LIMIT:
-        projection.add(PARAMS_FILE, params)
-    env = {
-        name: value for name, value in values.items() if name not in large and not (runner and name in _STOPS_SHELLS)
-    }
+    for name, ref in unread.items():
+        projection.refer(name, *ref)
+    left_out = large | _STOPS_SHELLS if runner else large
+    env = {name: value for name, value in values.items() if name not in left_out}
+    params = _params(request, projection)
     setup = ""
     if runner:
-        if size(params) <= ENV_LIMIT:
-            commands = call("brood_text", PARAMS_FILE, params) + commands
-        setup = "".join(_setup(request, values=values, files=projection.files)) + commands
-        if size(setup) > ENV_LIMIT:
-            projection.add(SETUP_FILE, setup)
-            setup = f". {quote(projection.files[SETUP_FILE])}\n"
+        commands = "".join(call("brood_ref", name, projection.files[name]) for name in unread) + params + commands
+        setup = _sourced("".join(_setup(request, values=values, files=projection.files)) + commands, projection)
     return Inputs(env, projection.files, setup, projection.sources, projection.config_maps)
+
+
+def _params(request: PodRequest, projection: "_Projection") -> str:
+    """Return the command that writes ``$BROOD_PARAMS``; nothing where it is a file already."""
+    params = json.dumps(dict(request.params), ensure_ascii=False, separators=(",", ":"))
+    if size(params) <= ENV_LIMIT:
+        return call("brood_text", PARAMS_FILE, params)
+    projection.add(PARAMS_FILE, params)
+    return ""
+
+
+def _sourced(setup: str, projection: "_Projection") -> str:
+    """Return a setup that is read from a file where it is too large for the environment."""
+    if size(setup) <= ENV_LIMIT:
+        return setup
+    projection.add(SETUP_FILE, setup)
+    return f". {quote(projection.files[SETUP_FILE])}\n"
 
 
 def _large(values: Mapping[str, str]) -> frozenset[str]:

@@ -15,7 +15,10 @@ TAIL_BYTES: Final = 2048
 """How much of a failed Pod's log its message is taken from."""
 
 TAIL_LINES: Final = 20
-_TAIL_LIMIT: Final = 256 * 1024
+_TAIL_LIMIT: Final = 4 * 1024 * 1024
+_FRAME_LIMIT: Final = 64 * 1024 * 1024
+"""A server cuts the lines asked for at their end, which is what counts here. A kubelet's lines are short (16 KiB), so the
+limit costs nothing; on the local node a line before the frame may be as long as a script likes."""
 _LOG_LIMIT: Final = OUTPUT_LIMIT + 64 * 1024  # with the newlines at its end, which are trimmed
 
 
@@ -33,7 +36,7 @@ def needs_log(pod: PodView) -> LogRequest | None:
         return None
     envelope = open_envelope(pod.ended.message, nonce=pod.nonce)
     if envelope is not None and envelope.in_log:
-        return LogRequest(envelope.log_bytes, envelope.tail_lines)
+        return LogRequest(_FRAME_LIMIT, envelope.tail_lines)
     if pod.captures and not pod.nonce:
         return LogRequest(_LOG_LIMIT)
     told = envelope is not None and (envelope.code is None or envelope.sizes[2] > 0)
@@ -94,19 +97,14 @@ class _Found:
 def _scripted(envelope: Envelope, log: bytes | None) -> TaskResult:
     """Return the result of a script that the runner saw to its end."""
     sections = envelope.sections(log)
-    found = _Found()
-    if sections is None:
-        sections = envelope.salvaged()
-        found = _open(envelope, sections)
-        if envelope.in_log:
-            found.problem(TaskReason.OUTPUT_INVALID, "outputs were lost: they are no longer whole in the Pod's log")
-        else:
-            found.problem(TaskReason.OUTPUT_INVALID, "an output or the name of an artifact is not UTF-8 without NUL")
-    else:
-        found = _open(envelope, sections)
+    if sections is None and not envelope.code:
+        return _damaged(envelope, log)
+    sections = sections or envelope.salvaged()
+    found = _Found() if sections is None else _open(envelope, sections)
     if envelope.code:
-        message = with_last_lines(f"exit code {envelope.code}", sections.stderr or _last(envelope, log))
-        found.reason, found.message = TaskReason.EXIT_CODE, message
+        stderr = sections.stderr if sections is not None else b""
+        found.reason = TaskReason.EXIT_CODE
+        found.message = with_last_lines(f"exit code {envelope.code}", stderr or _last(envelope, log))
     return TaskResult(
         found.reason,
         exit_code=envelope.code if found.reason in (None, TaskReason.EXIT_CODE) else None,
@@ -115,6 +113,17 @@ def _scripted(envelope: Envelope, log: bytes | None) -> TaskResult:
         outputs=found.outputs,
         artifacts=found.listing.files,
     )
+
+
+def _damaged(envelope: Envelope, log: bytes | None) -> TaskResult:
+    """Return the result of a script that ended well, but whose outputs did not come through."""
+    if not envelope.in_log:
+        message = "an output, or the name of an artifact, is not UTF-8 without NUL"
+        return TaskResult(TaskReason.OUTPUT_INVALID, message=message)
+    if log is None:
+        message = "the script ended well, but its outputs were lost with the Pod's log"
+        return TaskResult(TaskReason.NODE_LOST, message=message, infrastructure=True)
+    return TaskResult(TaskReason.OUTPUT_INVALID, message="the outputs are not whole in the Pod's log")
 
 
 def _last(envelope: Envelope, log: bytes | None) -> bytes:

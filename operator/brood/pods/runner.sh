@@ -11,6 +11,18 @@
 brood_env() { for BROOD_i; do eval "printf %s \"\$$BROOD_i\"" >"$BROOD_c/$BROOD_i"; done; }
 brood_text() { printf %s "$2" >"$BROOD_c/$1"; }
 brood_file() { cat "$2" >"$BROOD_c/$1"; }
+# A value of unknown size: a variable too, if it is small enough.
+brood_ref() {
+	brood_file "$@"
+	if [ "$(
+		LC_ALL=C
+		BROOD_x=$(cat "$2" && echo .)
+		echo ${#BROOD_x}
+	)" -le 32769 ]; then
+		BROOD_x=$(cat "$2" && echo .)
+		export "$1=${BROOD_x%.}"
+	fi
+}
 
 # A reader ends with its input, never by a signal to the whole group.
 brood_reader() {

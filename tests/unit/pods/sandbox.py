@@ -42,6 +42,7 @@ REQUEST = PodRequest(
     output_refs={},
     capture_stdout=False,
 )
+NOTHING: Mapping[str, Mapping[str, str]] = {}
 VOLUME = VolumeUse(claim="files", directory="encode-42/split/1", single_node=True)
 
 
@@ -128,30 +129,38 @@ class Sandbox:
         """The root run's volume."""
         return self.root / "volume"
 
-    def start(self, script: str | None = REQUEST.script, *, setup: str = "", **changes: Any) -> "Running":
-        """Start a Pod; ``setup`` is run by a shell in the working directory before."""
+    def start(
+        self,
+        script: str | None = REQUEST.script,
+        *,
+        setup: str = "",
+        maps: Mapping[str, Mapping[str, str]] = NOTHING,
+        **changes: Any,
+    ) -> "Running":
+        """Start a Pod; ``setup`` is run by a shell in the working directory, ``maps`` are ConfigMaps of the run."""
         request = replace(REQUEST, script=script, **changes)
         built = build_pod(request, layout=self.layout, nonce=NONCE)
         main = built.pod["spec"]["containers"][0]
-        self._mount(built, main)
+        self._mount(built, main, maps)
         if setup:
             subprocess.run(["/bin/bash", "-ec", setup], cwd=self.work, check=True)
         return Running(self, built, main)
 
-    def run(self, script: str | None = REQUEST.script, *, setup: str = "", **changes: Any) -> Outcome:
+    def run(self, script: str | None = REQUEST.script, **changes: Any) -> Outcome:
         """Run a Pod to its end."""
-        return self.start(script, setup=setup, **changes).outcome()
+        return self.start(script, **changes).outcome()
 
-    def _mount(self, built: BuiltPod, main: Mapping[str, Any]) -> None:
+    def _mount(self, built: BuiltPod, main: Mapping[str, Any], others: Mapping[str, Mapping[str, str]]) -> None:
         volumes = {volume["name"]: volume for volume in built.pod["spec"]["volumes"]}
-        maps = {one.name: one.data for one in built.config_maps}
+        maps = {one.name: one.data for one in built.config_maps} | dict(others)
         for mount in main.get("volumeMounts", ()):
             place = Path(mount["mountPath"])
             place.mkdir(parents=True, exist_ok=True)
             for source in volumes[mount["name"]].get("projected", {}).get("sources", ()):
                 data = maps[source["configMap"]["name"]]
-                for key, value in data.items():
-                    (place / key).write_bytes(value.encode())
+                items = source["configMap"].get("items", [{"key": key, "path": key} for key in data])
+                for item in items:
+                    (place / item["path"]).write_bytes(data[item["key"]].encode())
 
 
 class Running:

@@ -164,3 +164,35 @@ def test_a_kill_from_outside_leaves_the_end_of_the_log_in_the_message() -> None:
 def test_a_simulated_pod_that_says_nothing_has_succeeded() -> None:
     result = read_result(ended_pod(0, nonce="n0nce"))
     assert (result.reason, result.exit_code, result.outputs) == (None, 0, {})
+
+
+def test_outputs_that_are_lost_with_the_log_are_no_fault_of_the_script() -> None:
+    pod = ended_pod(0, "brood1 n0nce 0 c 5000 0 0 0 4\n", nonce="n0nce")
+    lost, broken = read_result(pod, None), read_result(pod, b"something else")
+    assert (lost.reason, lost.infrastructure) == (TaskReason.NODE_LOST, True)
+    assert (broken.reason, broken.infrastructure) == (TaskReason.OUTPUT_INVALID, False)
+
+
+def test_a_failed_script_keeps_its_code_when_its_outputs_are_lost() -> None:
+    pod = ended_pod(3, "brood1 n0nce 3 c 5000 0 0 0 4\n", nonce="n0nce")
+    for log in (None, b"something else"):
+        result = read_result(pod, log)
+        assert (result.reason, result.exit_code, result.stdout) == (TaskReason.EXIT_CODE, 3, None)
+
+
+def test_the_message_of_another_program_is_not_taken_for_the_runners() -> None:
+    for nonce in ("", "other"):
+        result = read_result(ended_pod(0, "brood1 n0nce 3 n 0 0 0 0 0\n", nonce=nonce))
+        assert (result.reason, result.exit_code) == (None, 0)
+
+
+def test_a_log_that_is_an_output_has_limits() -> None:
+    pod = ended_pod(0, captures=True)
+    asked = needs_log(pod)
+    assert asked is not None
+    assert asked.tail_lines is None
+    assert read_result(pod, b"one\ntwo\n\n").stdout == "one\ntwo"
+    assert read_result(pod, None).reason is TaskReason.OUTPUT_INVALID
+    assert read_result(pod, b"\xff").reason is TaskReason.OUTPUT_INVALID
+    assert read_result(pod, b"x" * asked.limit_bytes).reason is TaskReason.OUTPUT_TOO_LARGE
+    assert read_result(ended_pod(1, captures=True), b"why\n").message == "exit code 1: why"

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from brood.pods.inputs import ENV_LIMIT, ENV_TOTAL, plan_inputs
-from brood.views import PodRequest
 from tests.unit.pods.sandbox import REQUEST, HostLayout, Sandbox
 
 HOSTILE = [
@@ -161,8 +160,29 @@ def test_a_container_without_a_script_finds_large_values_as_files(sandbox: Sandb
     assert (outcome.result.stdout or "").split() == ["200008", "unset"]
 
 
-def plan(request: PodRequest, tmp_path: Path) -> object:
-    return plan_inputs(request, paths=HostLayout(tmp_path).paths("", request.name, None), runner=True)
+@pytest.mark.parametrize(
+    ("value", "variable"),
+    [
+        ("", True),
+        ("a\n\n$(x)", True),
+        ("é" * (ENV_LIMIT // 2), True),
+        ("é" * (ENV_LIMIT // 2) + "x", False),
+        ("x" * 200_000, False),
+    ],
+    ids=range(5),
+)
+def test_an_output_known_by_reference_is_a_file_and_a_variable_if_it_is_small(
+    sandbox: Sandbox, value: str, *, variable: bool
+) -> None:
+    outcome = sandbox.run(
+        'cat "$BROOD_INPUTS/R" >file; printf %s "${R-unset}" >env',
+        params=(("R", "a param of that name"),),
+        output_refs={"R": ("outputs-of-the-run", "split.R")},
+        maps={"outputs-of-the-run": {"split.R": value, "other": "x"}},
+    )
+    assert outcome.result.reason is None
+    assert (sandbox.work / "file").read_bytes().decode() == value
+    assert (sandbox.work / "env").read_bytes().decode() == (value if variable else "unset")
 
 
 def test_a_large_output_is_mounted_from_where_it_lies(tmp_path: Path) -> None:

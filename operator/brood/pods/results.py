@@ -17,8 +17,8 @@ TAIL_BYTES: Final = 2048
 TAIL_LINES: Final = 20
 _TAIL_LIMIT: Final = 4 * 1024 * 1024
 _FRAME_LIMIT: Final = 64 * 1024 * 1024
-"""A server cuts the lines asked for at their end, which is what counts here. A kubelet's lines are short (16 KiB), so the
-limit costs nothing; on the local node a line before the frame may be as long as a script likes."""
+"""A server cuts the lines asked for at their end, which is what counts here. A kubelet's lines are short (16 KiB), so
+the limit costs nothing; on the local node a line before the frame may be as long as a script likes."""
 _LOG_LIMIT: Final = OUTPUT_LIMIT + 64 * 1024  # with the newlines at its end, which are trimmed
 
 

@@ -100,6 +100,12 @@ def test_a_larger_output_is_refused_naming_its_size(sandbox: Sandbox) -> None:
     assert outcome.result.exit_code is None
 
 
+def test_a_very_long_line_before_the_result_does_not_hide_it(sandbox: Sandbox) -> None:
+    script = "head -c 9000000 /dev/zero | tr '\\0' x; echo; head -c 5000 /dev/zero | tr '\\0' y >result"
+    outcome = sandbox.run(f"{script}; printf 'Y=%s\\n' \"$(cat result)\" >>$BROOD_OUTPUT")
+    assert outcome.result.outputs == {"Y": "y" * 5000}
+
+
 def test_a_huge_output_is_refused_without_being_carried_about(sandbox: Sandbox) -> None:
     outcome = sandbox.run("head -c 3000000 /dev/zero | tr '\\0' x", capture_stdout=True)
     assert outcome.result.reason is TaskReason.OUTPUT_TOO_LARGE

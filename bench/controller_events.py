@@ -4,6 +4,8 @@
 cluster is in the same process, so the figure is an upper bound; what matters is that it does not grow with the items.
 """
 
+# ruff: noqa: INP001 - a folder of scripts
+
 import asyncio
 import gc
 import json

@@ -132,6 +132,7 @@ class Cache:
 
     def find_orphans(self) -> Iterable[tuple[str, str]]:
         """Look through all Pods for those whose run is not there; return their names."""
+        self.orphans.clear()
         for uid in self.pods.owners():
             if self.family.by_uid(uid) is None:
                 for pod in self.pods.of(uid).all():
@@ -152,7 +153,8 @@ class Cache:
         parent = self.family.parent(run)
         if parent is not None and (old is None or new is None or _says_new(old, new)):
             self._wake(run_key(parent.meta.namespace, parent.meta.name))
-        if old is not None and (new is None or _steered(old, new)):
+        leads = run.is_root or self.family.has_children(run.meta.uid)
+        if leads and old is not None and (new is None or _steered(old, new)):
             self._wake_tree(run)
         if new is None:
             for pod in self.pods.of(run.meta.uid).all():

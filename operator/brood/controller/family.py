@@ -29,11 +29,11 @@ class Family:
         self._by_uid[run.meta.uid] = run
         if run.spec.parent_ref is not None:
             self._children.setdefault(run.spec.parent_ref.uid, ChildIndex()).put(run)
-            live = self._live.setdefault((run.meta.namespace, run.root), set())
-            if run.status.finished:
-                live.discard(run.meta.name)
-            else:
-                live.add(run.meta.name)
+            root = (run.meta.namespace, run.root)
+            if not run.status.finished:
+                self._live.setdefault(root, set()).add(run.meta.name)
+            elif root in self._live:
+                self._live[root].discard(run.meta.name)
         self._take_ranges(run)
 
     def remove(self, run: RunView) -> None:
@@ -44,18 +44,28 @@ class Family:
             del self._by_name[name]
         self._by_uid.pop(run.meta.uid, None)
         self._recorded.pop(run.meta.uid, None)
-        if run.spec.parent_ref is not None:
-            siblings = self._children.get(run.spec.parent_ref.uid)
-            if siblings is not None:
-                siblings.remove(run)
-            if known is None or known.meta.uid == run.meta.uid:
-                self._live.get((run.meta.namespace, run.root), set()).discard(run.meta.name)
-            if run.spec.parent_ref.uid not in self._by_uid and siblings is not None and siblings.empty:
-                del self._children[run.spec.parent_ref.uid]
-            return
-        self._live.pop(name, None)
-        if run.meta.uid in self._children and self._children[run.meta.uid].empty:
-            del self._children[run.meta.uid]
+        if run.spec.parent_ref is None:
+            self._live.pop(name, None)
+        else:
+            self._leave_family(run, run.spec.parent_ref.uid)
+        self._drop_if_empty(run.meta.uid)
+
+    def _leave_family(self, run: RunView, parent: str) -> None:
+        siblings = self._children.get(parent)
+        if siblings is not None:
+            siblings.remove(run)
+            if parent not in self._by_uid:
+                self._drop_if_empty(parent)
+        live = self._live.get((run.meta.namespace, run.root))
+        if live is not None:
+            live.discard(run.meta.name)
+            if not live:
+                del self._live[run.meta.namespace, run.root]
+
+    def _drop_if_empty(self, uid: str) -> None:
+        index = self._children.get(uid)
+        if index is not None and index.empty:
+            del self._children[uid]
 
     def get(self, namespace: str, name: str) -> RunView | None:
         """Return the run of that name."""
@@ -67,7 +77,12 @@ class Family:
 
     def children(self, uid: str) -> ChildIndex:
         """Return the children of a run."""
-        return self._children.setdefault(uid, ChildIndex()) if uid in self._by_uid else ChildIndex()
+        return self._children.get(uid) or ChildIndex()
+
+    def has_children(self, uid: str) -> bool:
+        """Whether a run has any children."""
+        index = self._children.get(uid)
+        return index is not None and not index.empty
 
     def parent(self, run: RunView) -> RunView | None:
         """Return the very run that made this one, None where it is gone (or another has its name now)."""
@@ -114,5 +129,8 @@ class Family:
             if taken.get(row.name) == texts or not any(texts):
                 continue
             taken[row.name] = texts
-            ended = IndexRanges.union(IndexRanges.parse(text) for text in texts)
+            try:
+                ended = IndexRanges.union(IndexRanges.parse(text) for text in texts)
+            except ValueError:
+                continue  # not written by us: nothing is taken as recorded
             self._children.setdefault(run.meta.uid, ChildIndex()).record(row.name, ended)

@@ -1,7 +1,7 @@
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -86,8 +86,10 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-def queue(clock: FakeClock, recorder: Recorder) -> WorkQueue[str]:
-    return WorkQueue(recorder, workers=4, clock=clock, backoff=Backoff(first=1, most=8, jitter=0))
+async def queue(clock: FakeClock, recorder: Recorder) -> AsyncIterator[WorkQueue[str]]:
+    made: WorkQueue[str] = WorkQueue(recorder, workers=4, clock=clock, backoff=Backoff(first=1, most=8, jitter=0))
+    yield made
+    await made.stop()
 
 
 async def test_a_key_that_rings_often_runs_once(queue: WorkQueue[str], recorder: Recorder) -> None:

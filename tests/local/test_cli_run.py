@@ -183,7 +183,7 @@ def test_large_outputs_are_given_in_full(here: Directory) -> None:
 def test_a_failing_script_is_exit_code_1_with_its_code_and_the_end_of_its_log(here: Directory) -> None:
     done = here.brood("run", here.write(definition("d", "    - {name: bad, script: 'echo oh no >&2; exit 3'}\n")))
     assert done.returncode == 1
-    assert "/bad: ExitCode 3" in done.stdout
+    assert "/bad: ExitCode: exit code 3" in done.stdout
     assert "    | oh no\n" in done.stdout
 
 

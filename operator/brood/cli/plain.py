@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final, TextIO
 
+from brood.api.phases import TaskPhase
 from brood.api.status import TaskStatus
 from brood.cli.forest import Forest
 from brood.cli.rows import items_text, task_detail
@@ -12,6 +13,9 @@ from brood.views import RunView
 
 PROGRESS_INTERVAL: Final = timedelta(seconds=5)
 """How often the counts of a fan-out are told while nothing else happens to it."""
+
+_SAID_BY_THE_CHILD: Final = (TaskPhase.PENDING, TaskPhase.RUNNING, TaskPhase.SUCCEEDED)
+"""The child's own lines tell these, and a fork that succeeded while its child goes on would only confuse."""
 
 Said = tuple[str, ...]
 
@@ -54,8 +58,8 @@ class PlainDisplay:
             child = forest.child(run, row.child_name) if row.child_name and row.items is None else None
             if child is not None:
                 yield from self._run(forest, child, here, now)
-                if row.phase.value == child.status.phase or not row.phase.ended:
-                    continue  # the child's line has said it
+                if row.phase.value == child.status.phase or row.phase in _SAID_BY_THE_CHILD:
+                    continue
             yield from self._task(here, row, now)
         if phase is not None and ended:
             took = span(run.status.start_time, run.status.completion_time)

@@ -1,16 +1,17 @@
 """What is told at the end: results, outputs, where files and logs are; or, for programs, one JSON line per root run."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote
 
 import orjson
 
 from brood.api.phases import RunPhase
 from brood.api.status import TaskStatus
 from brood.cli.forest import Forest, Key
+from brood.cli.rows import why
 from brood.cli.wording import one_line, plural, printable, size, span
+from brood.cluster.local.layout import LocalLayout
 from brood.cluster.port import ApiError, Kind, Manifest, Port
 from brood.views import RunView
 
@@ -21,9 +22,6 @@ LOG_LINES: Final = 10
 FAILURES_TOLD: Final = 20
 FILES_TOLD: Final = 20
 OUTPUT_WIDTH: Final = 160
-
-LogPath = Callable[[str, str], Path]
-"""Namespace and Pod to the file that holds what it wrote."""
 
 
 def exit_code(forest: Forest) -> int:
@@ -64,7 +62,7 @@ async def json_lines(port: Port, forest: Forest, *, children: bool) -> bytes:
     return b"".join(lines)
 
 
-async def text_lines(port: Port, forest: Forest, log_path: LogPath) -> list[str]:
+async def text_lines(port: Port, forest: Forest, layout: LocalLayout) -> list[str]:
     """Return the closing words on every root run."""
     lines: list[str] = []
     for key in forest.roots:
@@ -73,8 +71,8 @@ async def text_lines(port: Port, forest: Forest, log_path: LogPath) -> list[str]
             continue
         lines += ["", _headline(view)]
         lines += _outputs(await outputs_of(port, manifest))
-        lines += _artifacts(forest, key, view)
-        lines += _failures(forest, key, view, log_path)
+        lines += _artifacts(forest, key, view, volumes=layout.state / "volumes")
+        lines += _failures(forest, key, view, layout)
     return lines
 
 
@@ -95,21 +93,21 @@ def _outputs(outputs: Mapping[str, str]) -> Iterator[str]:
         yield f"  {name} = {one_line(value, width=OUTPUT_WIDTH)}"
 
 
-def _artifacts(forest: Forest, key: Key, view: RunView) -> Iterator[str]:
+def _artifacts(forest: Forest, key: Key, view: RunView, *, volumes: Path) -> Iterator[str]:
     artifacts = view.status.artifacts
     if artifacts is not None and artifacts.files:
         yield "artifacts:"
         if artifacts.count > FILES_TOLD:
             yield f"  {plural(artifacts.count - FILES_TOLD, 'file')} more, and the last ones"
         for file in artifacts.files[-FILES_TOLD:]:
-            path = unquote(file.url.removeprefix("file://"))
+            path = file.url.removeprefix("file://")
             yield f"  {file.task}/{printable(file.path)} ({size(file.size)})  {printable(path)}"
     below = sum(((child.get("status") or {}).get("artifacts") or {}).get("count", 0) for child in forest.below(key))
     if below:
-        yield f"artifacts of child runs: {plural(below, 'file')} beside them"
+        yield f"artifacts of child runs: {plural(below, 'file')} below {volumes}"
 
 
-def _failures(forest: Forest, key: Key, root: RunView, log_path: LogPath) -> Iterator[str]:
+def _failures(forest: Forest, key: Key, root: RunView, layout: LocalLayout) -> Iterator[str]:
     """Name the tasks that failed by themselves, with the end of their logs; not those that failed with a child."""
     for told, (path, view, row) in enumerate(_failed_rows(forest, key, root)):
         if told == 0:
@@ -117,10 +115,9 @@ def _failures(forest: Forest, key: Key, root: RunView, log_path: LogPath) -> Ite
         if told == FAILURES_TOLD:
             yield "  and more; `-o json --children` gives all"
             return
-        code = f" {row.exit_code}" if row.exit_code is not None else ""
-        yield f"  {path}: {row.reason}{code}{f': {one_line(row.message)}' if row.message else ''}"
+        yield f"  {path}: {why(row)}"
         if row.pod_name:
-            yield from _log_tail(log_path(view.meta.namespace, row.pod_name))
+            yield from _log_tail(layout.log(view.meta.namespace, row.pod_name))
 
 
 def _failed_rows(forest: Forest, key: Key, root: RunView) -> Iterator[tuple[str, RunView, TaskStatus]]:

@@ -112,20 +112,26 @@ def task_detail(task: TaskStatus, *, waiting: Sequence[str] = ()) -> str:
     if task.phase is TaskPhase.SUCCEEDED:
         parts.append(f"exit code {task.exit_code}" if task.exit_code else "")
     elif task.reason or task.message:
-        code = f" {task.exit_code}" if task.exit_code is not None and task.phase is TaskPhase.FAILED else ""
-        message = one_line(task.message)
-        parts.append(f"{task.reason}{code}{': ' if task.reason and message else ''}{message}")
+        parts.append(why(task))
     return "  ".join(part for part in parts if part)
 
 
+def why(task: TaskStatus) -> str:
+    """Return reason and message of a row; the exit code too, where the message does not say it."""
+    message = one_line(task.message)
+    told = task.phase is not TaskPhase.FAILED or task.exit_code is None or f"exit code {task.exit_code}" in message
+    reason = task.reason if told else f"{task.reason} {task.exit_code}"
+    return ": ".join(part for part in (reason, message) if part)
+
+
 def items_text(items: ItemsStatus) -> str:
-    """Return the counts of a fan-out, and which items failed: ``19/10000 items, 100 running, 1 failed (17)``."""
+    """Return the counts of a fan-out, and which items failed: ``19/10000 items, 1 failed (17), 100 running``."""
     ended = items.succeeded + items.failed + items.cancelled + items.skipped
     parts = [f"{ended}/{items.total} items"]
     for count, word, indexes in (
+        (items.failed, "failed", items.failed_indexes),
         (items.running, "running", ""),
         (items.succeeded if ended != items.succeeded else 0, "succeeded", ""),
-        (items.failed, "failed", items.failed_indexes),
         (items.cancelled, "cancelled", ""),
         (items.skipped, "skipped", ""),
     ):

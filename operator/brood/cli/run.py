@@ -1,6 +1,7 @@
 """``brood run``: check the files, run them on the local cluster, follow them, tell how they ended."""
 
 import asyncio
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,6 @@ from brood.cli.rows import Predecessors
 from brood.cli.statedir import LOG_FILE, state_directory
 from brood.cli.stopping import Stopping
 from brood.cli.tree import Display, TreeDisplay
-from brood.cluster.local.layout import LocalLayout
 
 
 def run(options: RunOptions) -> int:
@@ -33,7 +33,6 @@ async def _run(plan: Plan, options: RunOptions, directory: Path) -> int:
     from brood.cli.embedded import embedded_operator  # noqa: PLC0415  # bad input is refused without loading an operator
 
     stopping = Stopping()
-    layout = LocalLayout(directory)
     with stopping.listening():
         async with embedded_operator(directory) as operator:
             display = _display(options, plan.predecessors)
@@ -48,7 +47,7 @@ async def _run(plan: Plan, options: RunOptions, directory: Path) -> int:
             if options.json:
                 _write(await json_lines(operator.port, forest, children=options.children))
             else:
-                lines = [*await text_lines(operator.port, forest, layout.log), "", *_places(directory)]
+                lines = [*await text_lines(operator.port, forest, operator.port.layout), "", *_places(directory)]
                 _write("".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))
             return exit_code(forest)
 
@@ -73,7 +72,7 @@ def _write(data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        pass
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
 
 
 def _now() -> datetime:

@@ -47,8 +47,16 @@ def test_a_child_run_is_told_below_its_task() -> None:
         "12:00:00  root  Running",
         "12:00:00  root/fork  Running",
         "12:00:00  root/fork/x  Running",
-        "12:00:00  root/fork  Succeeded  2s",
     ]
+    ended = job_run("root-fork", "Succeeded", [task("x")], parent=("root", "fork", None), progress="1/1")
+    assert told.after(ended) == ["12:00:00  root/fork/x  Succeeded  2s", "12:00:00  root/fork  Succeeded  1/1 5s"]
+
+
+def test_a_task_that_fails_though_its_child_did_not_says_so_itself() -> None:
+    root = job_run("root", tasks=[task("call", "Failed", childName="c", reason="ChildCancelled")])
+    told = Told(root)
+    child = job_run("c", "Cancelled", parent=("root", "call", None))
+    assert "12:00:00  root/call  Failed  2s ChildCancelled" in told.after(root, child)
 
 
 def test_a_wait_says_what_for() -> None:

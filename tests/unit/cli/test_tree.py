@@ -69,7 +69,7 @@ def test_a_fan_out_is_one_row_with_a_bar_counts_and_failed_indexes() -> None:
     children = [job_run(f"root-encode-{at}", parent=("root", "encode", at), tasks=[task("main")]) for at in range(50)]
     lines = drawn(forest_of(root, *children)).splitlines()
     assert len(lines) == 2
-    assert "20/10000 items, 100 running, 19 succeeded, 1 failed (17)" in lines[1]
+    assert "20/10000 items, 1 failed (17), 100 running, 19 succeeded" in lines[1]
     assert "━━━" in lines[1]
 
 
@@ -86,6 +86,7 @@ def test_many_failed_indexes_are_cut_between_two_of_them() -> None:
         (task("x", "Pending", reason="RetryBackoff", message="until 12:00:30"), "RetryBackoff: until 12:00:30"),
         (task("x", "Running", reason="ImagePull", message="no such host"), "ImagePull: no such host"),
         (task("x", "Failed", reason="ExitCode", exitCode=3, message="oh no\nreally"), "ExitCode 3: oh no | really"),
+        (task("x", "Failed", reason="ExitCode", exitCode=3, message="exit code 3: no"), "  ExitCode: exit code 3: no"),
         (task("x", "Skipped", reason="NotRouted"), "NotRouted"),
         (task("x", "Pending"), "waits for a, b"),
     ],

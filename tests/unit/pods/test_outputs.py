@@ -102,8 +102,8 @@ def test_a_larger_output_is_refused_naming_its_size(sandbox: Sandbox) -> None:
 
 def test_a_very_long_line_before_the_result_does_not_hide_it(sandbox: Sandbox) -> None:
     script = "head -c 9000000 /dev/zero | tr '\\0' x; echo; head -c 5000 /dev/zero | tr '\\0' y >result"
-    outcome = sandbox.run(f"{script}; printf 'Y=%s\\n' \"$(cat result)\" >>$BROOD_OUTPUT")
-    assert outcome.result.outputs == {"Y": "y" * 5000}
+    outcome = sandbox.run(f"{script}; printf 'LONG=%s\\n' \"$(cat result)\" >>$BROOD_OUTPUT")
+    assert outcome.result.outputs == {"LONG": "y" * 5000}
 
 
 def test_a_huge_output_is_refused_without_being_carried_about(sandbox: Sandbox) -> None:

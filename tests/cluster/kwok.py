@@ -1,7 +1,9 @@
 """Simulated nodes: Pods that are scheduled there run for as long, and end as, their annotations say.
 
 ``kwok.brood.dev/exit-code`` (default 0), ``kwok.brood.dev/message`` (the termination message, default none) and
-``kwok.brood.dev/run-for`` (a duration such as ``500ms``, default none); a Pod without them has succeeded at once.
+``kwok.brood.dev/run-for`` (a duration such as ``500ms``, default none); a Pod without them has succeeded at once. The
+environment variables ``KWOK_EXIT_CODE`` and ``KWOK_RUN_FOR`` of its first container go before them, because a param
+can set those. Every log is empty.
 """
 
 import json
@@ -37,6 +39,12 @@ def start(state: State) -> None:
             f"--kubeconfig={state.kubeconfig}",
             "--manage-all-nodes=true",
             f"--config={HERE / 'stages.yaml'}",
+            # The API server asks a node for the log of a Pod: each of these has written nothing.
+            "--node-ip=127.0.0.1",
+            f"--node-port={state.ports['kubelet']}",
+            f"--server-address={state.url('kubelet')}",
+            f"--tls-cert-file={state.directory / 'pki/kubelet.crt'}",
+            f"--tls-private-key-file={state.directory / 'pki/kubelet.key'}",
         ],
     )
     manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": nodes})

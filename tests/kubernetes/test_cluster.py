@@ -133,6 +133,18 @@ def test_a_simulated_pod_ends_as_its_annotations_say(kwok: Cluster) -> None:
         assert (ended["exitCode"], ended["message"], ended["reason"]) == (3, 'why: "x"\n', "Error")
 
 
+def test_the_environment_says_how_a_simulated_pod_ends_and_its_log_is_empty(kwok: Cluster) -> None:
+    env = [{"name": "KWOK_EXIT_CODE", "value": "4"}, {"name": "KWOK_RUN_FOR", "value": "700ms"}]
+    with kwok.namespace() as namespace:
+        began = time.monotonic()
+        kwok.apply(pod("bad", image="alpine", command="true", container={"env": env}), namespace=namespace)
+        kwok.wait("pod/bad", "jsonpath={.status.phase}=Failed", namespace=namespace, seconds=10)
+        assert time.monotonic() - began > 0.6
+        ended = kwok.get("pod", "bad", namespace=namespace)["status"]["containerStatuses"][0]["state"]["terminated"]
+        assert ended["exitCode"] == 4
+        assert kwok.kubectl("logs", "bad", "-n", namespace, "--tail=5") == ""
+
+
 def test_a_claim_is_bound_on_simulated_nodes_too(kwok: Cluster) -> None:
     volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
     with kwok.namespace() as namespace:

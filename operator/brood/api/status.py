@@ -174,6 +174,10 @@ class JobRunStatus:
     progress: Annotated[str, Field(description="Ended tasks of all tasks, as in 5/7.")] = ""
     start_time: Annotated[Timestamp | None, Field(description="When it was admitted.")] = None
     completion_time: Annotated[Timestamp | None, Field(description="When it ended.")] = None
+    suspended_since: Annotated[
+        Timestamp | None, Field(description="Since when suspend is in force; deadlines stand still.")
+    ] = None
+    suspended_seconds: Annotated[int, Field(description="How long earlier suspensions lasted.")] = 0
     result: Annotated[
         RunPhase | None, Field(description="The result, fixed before the handlers run; phase follows after them.")
     ] = None

@@ -10,10 +10,10 @@ from brood.api.phases import RunPhase, TaskPhase
 from brood.api.reasons import TaskReason, WaitingReason
 from brood.api.task import ChildCall
 from brood.engine import outputs, retry
+from brood.engine.continueon import end_failed
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
 from brood.engine.plan import ChildShutdown
-from brood.engine.continueon import end_failed
 from brood.engine.scope import context, own_scope
 from brood.engine.snapshot import DefinitionProblem
 from brood.engine.waiting import retry_at

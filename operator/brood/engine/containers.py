@@ -9,12 +9,12 @@ from brood.api.phases import TaskPhase
 from brood.api.reasons import TaskReason, WaitingReason
 from brood.api.status import TaskStatus
 from brood.engine import artifacts, outputs, retry
+from brood.engine.continueon import end_failed
 from brood.engine.deadline import remaining_seconds
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
 from brood.engine.plan import PodDeletion
 from brood.engine.render import render_container, render_env, text_list
-from brood.engine.continueon import end_failed
 from brood.engine.scope import context, pod_scope, upstream_outputs
 from brood.engine.waiting import retry_at
 from brood.templating import TemplateError

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from brood.engine.draft import Draft
+from brood.engine.suspend import suspended_time
 
 
 def deadline_of(draft: Draft) -> datetime | None:
@@ -13,7 +14,9 @@ def deadline_of(draft: Draft) -> datetime | None:
     if draft.graph.local is None and not draft.graph.implicit:
         limits.append(draft.graph.spec.active_deadline_seconds)
     seconds = [one for one in limits if one is not None]
-    return started + timedelta(seconds=min(seconds)) if started is not None and seconds else None
+    if started is None or not seconds:
+        return None
+    return started + timedelta(seconds=min(seconds)) + suspended_time(draft.run, draft.now)
 
 
 def remaining_seconds(draft: Draft) -> int | None:

@@ -10,6 +10,7 @@ from brood.engine.draft import Draft
 from brood.engine.graph import Body, Node
 from brood.engine.routes import ENDED, ended_well, fired_route
 from brood.engine.scope import context, own_scope
+from brood.engine.suspend import hold
 from brood.templating import TemplateError, compile_template, render_condition
 
 
@@ -50,6 +51,9 @@ def _decide(draft: Draft, node: Node, limit: int | None) -> bool:
     if draft.stop:
         draft.end(node, TaskPhase.CANCELLED, draft.stop)
         return True
+    if draft.suspended:
+        hold(draft, node)
+        return False
     if row.next_attempt_time is not None and row.waiting_since is None and draft.now < row.next_attempt_time:
         draft.wake(row.next_attempt_time)
         return False

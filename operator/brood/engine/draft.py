@@ -48,6 +48,7 @@ class Draft:
         self.fresh_values: dict[tuple[str, str], str] = {}  # of ConfigMaps that this plan asks for
         self.lock_label = ""
         self.deadline: datetime | None = None
+        self.suspended = False
         self.stop = ""  # why nothing new starts: a TaskReason (Interrupted, Terminated, DeadlineExceeded) or ""
         self.active = 0  # tasks that count for maxActiveTasks
         self.pods: list[PodRequest] = []
@@ -66,7 +67,7 @@ class Draft:
         """Return the row of a task or handler as it is now."""
         return self.rows[node.position]
 
-    def set(self, node: Node, **changes: Any) -> TaskStatus:  # noqa: ANN401 - fields of TaskStatus
+    def set(self, node: Node, **changes: Any) -> TaskStatus:
         """Change a row; an equal one stays the same object."""
         row = self.rows[node.position]
         if all(getattr(row, name) == value for name, value in changes.items()):
@@ -78,7 +79,7 @@ class Draft:
         """Say why a task is not running."""
         self.set(node, phase=TaskPhase.PENDING, reason=reason, message=cut(message))
 
-    def end(self, node: Node, phase: TaskPhase, reason: str = "", message: str = "", **changes: Any) -> None:  # noqa: ANN401
+    def end(self, node: Node, phase: TaskPhase, reason: str = "", message: str = "", **changes: Any) -> None:
         """End a row for good."""
         changes.setdefault("completion_time", self.now)
         changes.setdefault("next_attempt_time", None)

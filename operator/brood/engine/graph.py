@@ -18,7 +18,6 @@ from brood.api.task import Task, TaskDefaults
 from brood.engine.defaults import with_defaults
 from brood.templating import References, compile_template, is_template
 
-
 HANDLER_NAMES = ("on_success", "on_failure", "on_cancel", "on_exit")
 
 

@@ -16,11 +16,11 @@ from brood.api.reasons import TaskReason, WaitingReason
 from brood.api.status import ItemsStatus
 from brood.engine import aggregate, outputs, retry
 from brood.engine.calls import GOOD, call_params, child_request, ended_at, has_started, resolve, stop_child, timeout_at
+from brood.engine.continueon import end_failed
 from brood.engine.draft import Draft
 from brood.engine.graph import Body, Node
 from brood.engine.items import InvalidItem, Item, Items, TooManyItems, expand, from_rendered
 from brood.engine.ranges import IndexRanges
-from brood.engine.continueon import end_failed
 from brood.engine.scope import context, own_scope
 from brood.engine.waiting import retry_at
 from brood.templating import TemplateError, compile_template
@@ -189,7 +189,7 @@ def advance(draft: Draft, node: Node) -> None:
         _drop(items, ends, retries=ends.cancelled, unstarted=ends.cancelled)
     elif tripped:
         _drop(items, ends, retries=ends.failed, unstarted=ends.skipped)
-    else:
+    elif not draft.suspended:
         _fill(draft, node, items, ends, target)
         if over is not None:
             draft.wake(over)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from brood.api.conditions import get_condition
 from brood.api.phases import RunPhase, TaskPhase
-from brood.api.reasons import ConditionType, RunReason, TaskReason
+from brood.api.reasons import ConditionType, RunReason, TaskReason, WaitingReason
 from brood.api.status import JobRunStatus
 from brood.engine import artifacts, calls, containers, forks, parallel
 from brood.engine.admission import admit
@@ -27,6 +27,7 @@ from brood.engine.retention import is_retained
 from brood.engine.shutdown import stop_of, terminated_during_handlers
 from brood.engine.snapshot import Snapshot
 from brood.engine.status import Verdict, with_condition, with_rows, with_verdict
+from brood.engine.suspend import account, is_suspended
 from brood.views import PodView
 
 
@@ -67,10 +68,11 @@ def _advance(snapshot: Snapshot, graph: Graph, now: datetime) -> Plan:
     params = resolve(graph.params, run.spec.params)
     draft = Draft(snapshot, graph, now, params)
     draft.files = artifacts.files_of(draft, run)
+    draft.suspended = is_suspended(run)
     draft.deadline = deadline_of(draft)
     draft.lock_label = snapshot.lock.label if snapshot.lock is not None else ""
     draft.stop = stop_of(draft)
-    status, done = run.status, None
+    status, done = account(run, run.status, now), None
     if status.result is None:
         _observe(draft)
         decide_all(draft, max_active_tasks(graph, run, params))
@@ -78,7 +80,7 @@ def _advance(snapshot: Snapshot, graph: Graph, now: datetime) -> Plan:
         status = _fix(draft, status, done)
     if status.result is not None:
         status = _handle(draft, status)
-    elif draft.deadline is not None and draft.stop != TaskReason.DEADLINE_EXCEEDED:
+    elif draft.deadline is not None and not draft.suspended and draft.stop != TaskReason.DEADLINE_EXCEEDED:
         draft.wake(draft.deadline)
     return _plan(draft, with_rows(draft, status), done)
 
@@ -113,9 +115,11 @@ def _fix(draft: Draft, status: JobRunStatus, done: Outcome | None) -> JobRunStat
     if draft.stop in {TaskReason.INTERRUPTED, TaskReason.TERMINATED}:
         status = with_condition(
             status, ConditionType.INTERRUPTED, True, draft.stop, f"shutdown: {run.spec.shutdown}", run, now
-        )  # noqa: FBT003
+        )
     if done is None:
         verdict = Verdict(RunPhase.RUNNING, draft.stop or "Running", _line(draft))
+        if draft.suspended:
+            verdict = Verdict(RunPhase.SUSPENDED, WaitingReason.SUSPENDED, "spec.suspend is true")
         return with_verdict(run, status, verdict, now)
     status = replace(status, result=done.phase, exit_code=done.exit_code)
     return with_verdict(run, status, Verdict(RunPhase.RUNNING, done.reason, done.message), now)

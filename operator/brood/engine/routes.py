@@ -1,9 +1,9 @@
 """Which way it goes after a task: what counts as ended well, which route fires, and which failures are handled (§1.2)."""
 
+from brood.api.phases import TaskPhase
 from brood.api.reasons import TaskReason
 from brood.api.status import TaskStatus
 from brood.api.task import Task
-from brood.api.phases import TaskPhase
 
 ENDED = frozenset({TaskPhase.SUCCEEDED, TaskPhase.FAILED, TaskPhase.SKIPPED, TaskPhase.CANCELLED})
 CODED = frozenset({TaskReason.EXIT_CODE, TaskReason.OOM_KILLED, TaskReason.CHILD_FAILED})

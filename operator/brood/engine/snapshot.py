@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-
 from brood.api.jobdefinition import Artifacts
 from brood.api.jobrun import RunDefinitionRef
 from brood.api.task import DefinitionRef

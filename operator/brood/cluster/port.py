@@ -135,8 +135,9 @@ class Port(Protocol):
         *,
         subresource: Literal["status"] | None = None,
     ) -> Manifest:
-        """JSON merge patch; with ``metadata.resourceVersion`` in it, `Conflict` if the object has changed; with
-        ``metadata.uid``, `Conflict` if it is another object.
+        """Merge a JSON patch into an object.
+
+        With ``metadata.resourceVersion`` in it, `Conflict` if the object has changed; with ``metadata.uid``, if it is another one.
         """
 
     async def delete(

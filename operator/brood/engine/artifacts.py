@@ -16,6 +16,7 @@ from brood.templating import TemplateError
 from brood.views import Artifact, ArtifactRule, ArtifactSource, ClaimRequest, RunView, VolumeUse
 
 DEFAULT_STORAGE = "1Gi"
+_SHOWN = 5
 
 
 def claim_name(draft: Draft) -> str:
@@ -125,7 +126,9 @@ def _of_children(draft: Draft, scope: Scope, origin: Node) -> Iterator[ArtifactS
         owners.update({one.path for one in files_of(draft, child)})
     collisions = sorted(path for path, count in owners.items() if count > 1)
     if collisions:
-        shown = ", ".join(collisions[:5]) + (f" and {len(collisions) - 5} more" if len(collisions) > 5 else "")
+        shown = ", ".join(collisions[:_SHOWN]) + (
+            f" and {len(collisions) - _SHOWN} more" if len(collisions) > _SHOWN else ""
+        )
         draft.event(
             "ArtifactCollision",
             f"several children of {origin.name} left {shown}: not in the flat view, see the children's own directories",

@@ -188,7 +188,7 @@ def stop_child(draft: Draft, child: RunView, *, timed_out: bool) -> None:
     elif draft.stop and not has_started(child):
         wanted = Shutdown.INTERRUPT
     have = child.spec.shutdown
-    if wanted is None or have == wanted or have == Shutdown.TERMINATE or child.status.finished:
+    if wanted is None or have in {wanted, Shutdown.TERMINATE} or child.status.finished:
         return
     draft.shutdowns.append(ChildShutdown(child, wanted.value))
 

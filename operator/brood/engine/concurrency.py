@@ -13,6 +13,9 @@ from brood.engine.params import resolve
 from brood.templating import Context, compile_template
 from brood.views import RunView
 
+_SHOWN = 5
+"""Names in one line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Admission:
@@ -69,9 +72,11 @@ def admission(run: RunView, lock: Lock | None, state: LockState) -> Admission:
         return Admission("admit")
     verb = "runs hold" if len(names) != 1 else "run holds"
     holders = (
-        f"{len(names)} {verb} key {lock.key}: {', '.join(sorted(names)[:5])}" if names else f"key {lock.key} is free"
+        f"{len(names)} {verb} key {lock.key}: {', '.join(sorted(names)[:_SHOWN])}"
+        if names
+        else f"key {lock.key} is free"
     )
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     if lock.policy == "Reject" and held >= limit:
         return Admission("reject", f"{holders}{more}")
     if lock.policy == "Replace" and held >= limit:

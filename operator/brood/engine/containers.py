@@ -192,7 +192,7 @@ def start(draft: Draft, node: Node) -> bool:
         draft.wake(row.next_attempt_time)
         return False
     try:
-        request = _request(draft, node, row, attempt, name)
+        request = _request(draft, node, attempt, name)
     except TemplateError as error:
         end_failed(draft, node, TaskReason.TEMPLATE_ERROR, str(error))
         return False
@@ -233,7 +233,7 @@ def _refused(draft: Draft, node: Node, kind: str, message: str) -> bool:
     return True
 
 
-def _request(draft: Draft, node: Node, row: TaskStatus, attempt: int, name: str) -> PodRequest:
+def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
     scope, origin = pod_scope(draft)
     task, run = node.task, draft.run
     ctx, field = context(scope), f"handlers.{node.name}" if node.handler else f"tasks[{node.name}]"

@@ -6,6 +6,7 @@ from brood.api.jobdefinition import Param
 from brood.templating import full_match
 
 Value = str | int
+_SHOWN = 60
 
 
 class InvalidParams(Exception):
@@ -55,4 +56,4 @@ def _value(param: Param, given: Mapping[str, Value]) -> Value:
 
 def _shown(value: Value) -> str:
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

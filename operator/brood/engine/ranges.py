@@ -42,7 +42,7 @@ class IndexRanges:
         """Return what is in any of them, in O(ranges log ranges)."""
         joined = cls()
         starts, ends = joined._starts, joined._ends
-        for start, end in sorted(pair for one in many for pair in zip(one._starts, one._ends, strict=True)):
+        for start, end in sorted(pair for one in many for pair in one.pairs()):
             if ends and start <= ends[-1] + 1:
                 ends[-1] = max(ends[-1], end)
             else:
@@ -89,8 +89,12 @@ class IndexRanges:
     def __len__(self) -> int:
         return self._count
 
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """Yield the ranges as (first, last), ascending."""
+        return zip(self._starts, self._ends, strict=True)
+
     def __iter__(self) -> Iterator[int]:
-        for start, end in zip(self._starts, self._ends, strict=True):
+        for start, end in self.pairs():
             yield from range(start, end + 1)
 
     def __str__(self) -> str:

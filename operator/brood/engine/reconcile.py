@@ -113,8 +113,9 @@ def _fix(draft: Draft, status: JobRunStatus, done: Outcome | None) -> JobRunStat
     """Say in the conditions what is going on, and fix the result when everything has ended."""
     run, now = draft.run, draft.now
     if draft.stop in {TaskReason.INTERRUPTED, TaskReason.TERMINATED}:
+        message = f"shutdown: {run.spec.shutdown}"
         status = with_condition(
-            status, ConditionType.INTERRUPTED, True, draft.stop, f"shutdown: {run.spec.shutdown}", run, now
+            status, ConditionType.INTERRUPTED, value=True, reason=draft.stop, message=message, run=run, now=now
         )
     if done is None:
         verdict = Verdict(RunPhase.RUNNING, draft.stop or "Running", _line(draft))
@@ -136,7 +137,9 @@ def _handle(draft: Draft, status: JobRunStatus) -> JobRunStatus:
         bad = [row for row in rows if row.phase is not TaskPhase.SUCCEEDED]
         told = "; ".join(f"{row.name}: {row.reason}: {row.message}" for row in bad)
         reason = "HandlerFailed" if bad else "Succeeded"
-        status = with_condition(status, ConditionType.HANDLERS_SUCCEEDED, not bad, reason, told, run, now)
+        status = with_condition(
+            status, ConditionType.HANDLERS_SUCCEEDED, value=not bad, reason=reason, message=told, run=run, now=now
+        )
     fixed = get_condition(status.conditions, ConditionType.SUCCEEDED)
     reason, message = (fixed.reason, fixed.message) if fixed is not None else (RunReason.SUCCEEDED, "")
     draft.event(reason, message or f"run ended as {result}", warning=result is RunPhase.FAILED)

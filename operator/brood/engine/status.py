@@ -70,7 +70,7 @@ def _set(
 
 
 def with_condition(
-    status: JobRunStatus, type_: ConditionType, value: bool, reason: str, message: str, run: RunView, now: datetime
+    status: JobRunStatus, type_: ConditionType, *, value: bool, reason: str, message: str, run: RunView, now: datetime
 ) -> JobRunStatus:
     """Return the status with one condition more, or changed."""
     word: Literal["True", "False"] = "True" if value else "False"

@@ -27,17 +27,21 @@ from brood.views import ClaimView, DefinitionView, Meta, PodAttempt, PodRequest,
 START = datetime(2026, 1, 1, tzinfo=UTC)
 Outcome = Callable[[PodRequest], TaskResult | None]
 
+
 def ok(stdout: str | None = None, **outputs: str) -> TaskResult:
-    """A success."""
+    """Return a success."""
     return TaskResult(None, exit_code=0, stdout=stdout, outputs=outputs)
 
+
 def exits(code: int, stdout: str | None = None) -> TaskResult:
-    """An exit code other than 0."""
+    """Return a failure by exit code."""
     return TaskResult(TaskReason.EXIT_CODE, exit_code=code, message=f"exit code {code}", stdout=stdout)
 
+
 def evicted() -> TaskResult:
-    """A failure of the infrastructure."""
+    """Return a failure of the infrastructure."""
     return TaskResult(TaskReason.EVICTED, message="node is low on memory", infrastructure=True)
+
 
 @dataclass
 class World:
@@ -71,7 +75,9 @@ class World:
         """Create a root run."""
         self._version += 1
         meta = Meta("default", name, f"uid-{name}-{self._version}", str(self._version), self.now)
-        view = RunView(meta, JobRunSpec(definition_ref=RunDefinitionRef(name=definition), **spec), JobRunStatus(), root=name)  # type: ignore[arg-type]
+        view = RunView(
+            meta, JobRunSpec(definition_ref=RunDefinitionRef(name=definition), **spec), JobRunStatus(), root=name
+        )  # type: ignore[arg-type]
         self.runs[name] = view
         return view
 
@@ -217,7 +223,9 @@ class World:
             self.made.append(request.name)
             self.requests[request.name] = request
             self.started.append(f"{name}/{request.task}")
-            meta = Meta("default", request.name, f"uid-{request.name}", "1", self.now, owner_uid=run.meta.uid, finalizers=("f",))
+            meta = Meta(
+                "default", request.name, f"uid-{request.name}", "1", self.now, owner_uid=run.meta.uid, finalizers=("f",)
+            )
             pod = PodView(
                 meta, run=name, root=request.root, task=request.task, handler=request.handler, index=request.index,
                 attempt=request.attempt, phase="Running", started_at=self.now,
@@ -229,7 +237,9 @@ class World:
             if child.definition is not None:
                 self.revisions[child.definition.revision] = child.definition.spec
             self._version += 1
-            meta = Meta("default", child.name, f"uid-{child.name}", str(self._version), self.now, owner_uid=run.meta.uid)
+            meta = Meta(
+                "default", child.name, f"uid-{child.name}", str(self._version), self.now, owner_uid=run.meta.uid
+            )
             parent = ParentRef(name=name, uid=run.meta.uid, task=child.task, index=child.index, item=child.item)
             spec = JobRunSpec(definition_ref=child.definition_ref, params=dict(child.params), parent_ref=parent)
             self.runs[child.name] = RunView(
@@ -248,7 +258,9 @@ class World:
             self.runs[name] = replace(self.runs[name], status=made.status)
         for pod in made.releases:
             known = self.pods[pod.meta.name]
-            self.pods[pod.meta.name] = replace(known, pod=replace(known.pod, meta=replace(known.pod.meta, finalizers=())))
+            self.pods[pod.meta.name] = replace(
+                known, pod=replace(known.pod, meta=replace(known.pod.meta, finalizers=()))
+            )
         self.events += [(name, event.reason) for event in made.events]
 
     @staticmethod
@@ -292,7 +304,11 @@ class World:
             live = self.live_pods()
             for name in live:
                 pod = self.pods[name].pod
-                result = TaskResult(TaskReason.EXIT_CODE, exit_code=143) if pod.meta.deleting else outcome(self.requests[name])
+                result = (
+                    TaskResult(TaskReason.EXIT_CODE, exit_code=143)
+                    if pod.meta.deleting
+                    else outcome(self.requests[name])
+                )
                 if result is not None:
                     self.end(name, result)
                     break
@@ -333,11 +349,15 @@ class World:
 
     def describe(self) -> str:
         """Say in lines where everything is."""
-        lines = [f"{name}: {run.status.phase} {run.status.message} {self.phases(name)}" for name, run in self.runs.items()]
+        lines = [
+            f"{name}: {run.status.phase} {run.status.message} {self.phases(name)}" for name, run in self.runs.items()
+        ]
         return "\n".join([*lines, f"live: {self.live_pods()}"])
+
 
 def by_task(**results: TaskResult | None) -> Outcome:
     """Outcomes by task name (dashes as underscores); everything else succeeds."""
     return lambda request: results.get(request.task.replace("-", "_"), ok("" if request.capture_stdout else None))
+
 
 ENDED = frozenset({TaskPhase.SUCCEEDED, TaskPhase.FAILED, TaskPhase.SKIPPED, TaskPhase.CANCELLED})

@@ -72,7 +72,7 @@ def _enter(snapshot: Snapshot, graph: Graph, now: datetime) -> Plan:
         summary=summarize(list(rows)),
         progress=f"0/{len(rows)}",
     )
-    status = with_condition(status, ConditionType.ADMITTED, value=True, reason="Admitted", message="", run=run, now=now)  # noqa: FBT003
+    status = with_condition(status, ConditionType.ADMITTED, value=True, reason="Admitted", message="", run=run, now=now)
     status = with_verdict(run, status, Verdict(RunPhase.RUNNING, "Running"), now)
     return Plan(pin=snapshot.definition, status=status, status_first=True, wake_at=now)
 

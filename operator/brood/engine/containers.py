@@ -7,7 +7,6 @@ from pydantic import JsonValue
 from brood.api.names import object_name
 from brood.api.phases import TaskPhase
 from brood.api.reasons import TaskReason, WaitingReason
-from brood.api.status import TaskStatus
 from brood.engine import artifacts, outputs, retry
 from brood.engine.continueon import end_failed
 from brood.engine.deadline import remaining_seconds

@@ -26,7 +26,10 @@ brood_take() {
 brood_keep() {
 	case $1$BROOD_r in *- | OnSuccess[1-9]* | OnFailure0) return ;; esac
 	shift
-	cd "$BROOD_WORKDIR"
+	cd "$BROOD_WORKDIR" || {
+		brood_lost "#$1"
+		return
+	}
 	IFS=
 	for BROOD_d; do
 		printf '>%s//\n' "$BROOD_d" >>"$BROOD_c/.files"

@@ -138,7 +138,10 @@ LC_ALL=C
 eval "$BROOD_f"
 cd "$BROOD_c"
 BROOD_x=
-for BROOD_i in .stdout .output .stderr .files; do [ -s $BROOD_i ] && BROOD_x=1; done
+for BROOD_i in .stdout .output .stderr .files; do
+	[ -e $BROOD_i ] || : >$BROOD_i
+	[ -s $BROOD_i ] && BROOD_x=1
+done
 set -- 0 0 x 0 0 x 0 0 x 0 0
 if [ $BROOD_x ]; then
 	command -v wc >/dev/null || wc() {

@@ -13,7 +13,10 @@ __all__ = ["NAME", "call", "quote", "runner"]
 
 @cache
 def runner(*, artifacts: bool) -> str:
-    """Return ``runner.sh`` without comments and indentation, after ``artifacts.sh`` where a task has artifacts."""
+    """Return ``runner.sh`` without comments and indentation, after ``artifacts.sh`` where a task has artifacts.
+
+    The image needs ``/bin/sh cat mkfifo tee tail`` (contract §1.4), for artifacts also ``cp mkdir wc``.
+    """
     return "".join(_strip(part) for part in (("artifacts.sh", "runner.sh") if artifacts else ("runner.sh",)))
 
 

@@ -169,6 +169,12 @@ def test_what_cannot_be_copied_fails_the_task(sandbox: Sandbox) -> None:
     assert b"cp: " in outcome.log
 
 
+def test_a_working_directory_that_is_gone_holds_nothing_to_keep(sandbox: Sandbox) -> None:
+    outcome = keep(sandbox, 'cd /; rm -r "$BROOD_WORKDIR"', "*")
+    assert outcome.result.reason is TaskReason.ARTIFACT_MISSING
+    assert outcome.result.artifacts == ()
+
+
 def put(sandbox: Sandbox, *paths: str) -> None:
     for path in paths:
         file = sandbox.volume / path

@@ -177,3 +177,10 @@ def test_the_smallest_image_can_give_large_results_and_has_a_clock(tmp_path: Pat
     outcome = sandbox.run(script)
     assert outcome.result.outputs == {"A": "1"}
     assert outcome.seconds < 10
+
+
+def test_a_script_may_remove_what_it_was_given(sandbox: Sandbox) -> None:
+    outcome = sandbox.run(
+        'rm -rf "$BROOD_OUTPUT" "$BROOD_INPUTS"/*; cd /; rm -r "$BROOD_WORKDIR"; echo done', capture_stdout=True
+    )
+    assert (outcome.result.reason, outcome.result.stdout) == (None, "done")

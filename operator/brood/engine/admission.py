@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from brood.api.phases import RunPhase, TaskPhase
 from brood.api.reasons import ConditionType, RunReason, WaitingReason
 from brood.api.status import TaskStatus
-from brood.engine.concurrency import admission
+from brood.engine.concurrency import admission, replacer
 from brood.engine.graph import Graph
 from brood.engine.limits import max_active_tasks
 from brood.engine.params import InvalidParams, resolve
@@ -53,6 +53,9 @@ def admit(snapshot: Snapshot, now: datetime) -> Plan:
         return _refuse(snapshot, now, RunReason.INVALID_PARAMS, snapshot.lock_problem)
     if run.spec.suspend:
         return _wait(snapshot, now, RunPhase.SUSPENDED, WaitingReason.SUSPENDED, "spec.suspend is true")
+    newcomer = replacer(run, snapshot.lock_state)
+    if newcomer is not None:
+        return _refuse(snapshot, now, RunReason.REPLACED, f"replaced by {newcomer.meta.name}", cancel_rows=True)
     answer = admission(run, snapshot.lock, snapshot.lock_state)
     if answer.verdict == "reject":
         return _refuse(snapshot, now, RunReason.REJECTED, answer.message)

@@ -4,6 +4,7 @@ Keys are for root runs only, so nothing that holds a key ever waits for a holder
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from brood.api.jobdefinition import ConcurrencyPolicy
@@ -23,7 +24,6 @@ class Admission:
 
     verdict: Literal["admit", "wait", "reject"]
     message: str = ""
-    replace: tuple[RunView, ...] = ()  # runs that the newcomer's policy Replace ends
 
 
 def lock_of(run: RunView, graph: Graph) -> Lock | None:
@@ -79,13 +79,37 @@ def admission(run: RunView, lock: Lock | None, state: LockState) -> Admission:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     if lock.policy == "Reject" and held >= limit:
         return Admission("reject", f"{holders}{more}")
-    if lock.policy == "Replace" and held >= limit:
-        weaker = tuple(one for one in state.holders if one.spec.priority <= run.spec.priority)
-        ahead = tuple(
-            one for one in state.waiters if one.meta.created_at < run.meta.created_at and one.meta.uid != run.meta.uid
-        )
-        if len(weaker) == len(state.holders):
-            return Admission(
-                "wait", f"replaces {', '.join(sorted(names))} of key {lock.key}; position {position}", (*weaker, *ahead)
-            )
     return Admission("wait", f"{holders}{more}; position {position}")
+
+
+def replacer(run: RunView, state: LockState) -> RunView | None:
+    """Return the waiting run that takes a holder's or older waiter's place by the policy Replace, None for nobody.
+
+    A newcomer ends every older waiter, and as many holders as it needs to enter, the least and oldest first; never one of a higher
+    priority, for which it waits.
+    """
+    newcomers = [
+        one
+        for one in state.waiters
+        if one.meta.uid in state.replacing
+        and one.meta.uid != run.meta.uid
+        and _age(one) > _age(run)
+        and one.spec.priority >= run.spec.priority
+    ]
+    if not newcomers:
+        return None
+    newest = max(newcomers, key=_age)
+    if run.status.start_time is None:
+        return newest
+    held = [run, *state.holders]
+    over = len(held) + len(state.orphans) + 1 - (state.max_active or 1)
+    weaker = sorted(
+        (one for one in held if one.spec.priority <= newest.spec.priority),
+        key=lambda one: (one.spec.priority, _age(one)),
+    )
+    return newest if run.meta.uid in {one.meta.uid for one in weaker[: max(over, 0)]} else None
+
+
+def _age(run: RunView) -> tuple[datetime, str]:
+    """Order runs by creation, then name, as waiting runs are."""
+    return run.meta.created_at, run.meta.name

@@ -49,6 +49,7 @@ class Draft:
         self.lock_label = ""
         self.deadline: datetime | None = None
         self.suspended = False
+        self.replaced = ""  # by which newer run of the key, in one line
         self.stop = ""  # why nothing new starts: a TaskReason (Interrupted, Terminated, DeadlineExceeded) or ""
         self.active = 0  # tasks that count for maxActiveTasks
         self.pods: list[PodRequest] = []

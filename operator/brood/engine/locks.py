@@ -34,3 +34,4 @@ class LockState:
     orphans: tuple[str, ...] = ()
     waiters: tuple[RunView, ...] = ()
     max_active: int | None = None
+    replacing: frozenset[str] = frozenset()  # uids of the waiters whose policy is Replace

@@ -36,6 +36,8 @@ def outcome(draft: Draft) -> Outcome | None:
     if draft.children or any(open_forks(draft, fork) for fork in forks) or draft.snapshot.children.live:
         return None
     if draft.stop in {TaskReason.INTERRUPTED, TaskReason.TERMINATED} and _cancelled_something(draft, forks):
+        if draft.replaced:
+            return Outcome(RunPhase.CANCELLED, RunReason.REPLACED, draft.replaced)
         reason = RunReason.TERMINATED if draft.stop == TaskReason.TERMINATED else RunReason.INTERRUPTED
         return Outcome(RunPhase.CANCELLED, reason, f"shutdown: {draft.run.spec.shutdown}")
     if draft.stop == TaskReason.DEADLINE_EXCEEDED:

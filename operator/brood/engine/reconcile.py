@@ -24,7 +24,7 @@ from brood.engine.outcome import Outcome, outcome
 from brood.engine.params import resolve
 from brood.engine.plan import Plan, PodDeletion
 from brood.engine.retention import is_retained
-from brood.engine.shutdown import stop_of, terminated_during_handlers
+from brood.engine.shutdown import replaced_by, stop_of, terminated_during_handlers
 from brood.engine.snapshot import Snapshot
 from brood.engine.status import Verdict, with_condition, with_rows, with_verdict
 from brood.engine.suspend import account, is_suspended
@@ -71,6 +71,7 @@ def _advance(snapshot: Snapshot, graph: Graph, now: datetime) -> Plan:
     draft.suspended = is_suspended(run)
     draft.deadline = deadline_of(draft)
     draft.lock_label = snapshot.lock.label if snapshot.lock is not None else ""
+    draft.replaced = replaced_by(draft)
     draft.stop = stop_of(draft)
     status, done = account(run, run.status, now), None
     if status.result is None:
@@ -113,9 +114,10 @@ def _fix(draft: Draft, status: JobRunStatus, done: Outcome | None) -> JobRunStat
     """Say in the conditions what is going on, and fix the result when everything has ended."""
     run, now = draft.run, draft.now
     if draft.stop in {TaskReason.INTERRUPTED, TaskReason.TERMINATED}:
-        message = f"shutdown: {run.spec.shutdown}"
+        reason = RunReason.REPLACED if draft.replaced else draft.stop
+        message = draft.replaced or f"shutdown: {run.spec.shutdown}"
         status = with_condition(
-            status, ConditionType.INTERRUPTED, value=True, reason=draft.stop, message=message, run=run, now=now
+            status, ConditionType.INTERRUPTED, value=True, reason=reason, message=message, run=run, now=now
         )
     if done is None:
         verdict = Verdict(RunPhase.RUNNING, draft.stop or "Running", _line(draft))

@@ -175,7 +175,7 @@ class World:
         own = lock_of(run, graph) if graph is not None else None
         if own is None:
             return LockState()
-        holders, waiters, limits = [], [], []
+        holders, waiters, limits, replacing = [], [], [], set()
         for other in self.runs.values():
             if not other.is_root or other.status.finished:
                 continue
@@ -187,12 +187,15 @@ class World:
             if lock is None or lock.key != own.key:
                 continue
             if other.status.start_time is not None:
-                holders.append(other)
-                limits.append(lock.max_active)
+                if other.meta.uid != run.meta.uid:
+                    holders.append(other)
+                    limits.append(lock.max_active)
             else:
                 waiters.append(other)
+                if lock.policy == "Replace":
+                    replacing.add(other.meta.uid)
         waiters.sort(key=lambda one: (-one.spec.priority, one.meta.created_at, one.meta.name))
-        return LockState(tuple(holders), (), tuple(waiters), min(limits, default=None))
+        return LockState(tuple(holders), (), tuple(waiters), min(limits, default=None), frozenset(replacing))
 
     # --- carrying out ---
 

@@ -54,7 +54,8 @@ class Admission:
     """The keys of all namespaces.
 
     ``alive`` tells whether the run of a Pod, and its root, still exist. ``changed`` is called with the waiting runs of
-    a key, first in line first, whenever something about that key has changed.
+    a key, first in line first, whenever something about that key has changed, and with the holders where one waits to
+    replace them.
     """
 
     def __init__(self, *, alive: Callable[[PodView], bool], changed: Callable[[list[RunView]], None]) -> None:
@@ -81,7 +82,7 @@ class Admission:
         self._unknown.get(run.meta.namespace, {}).pop(run.meta.uid, None)
         slot, _ = self._locks.pop(run.meta.uid, (None, None))
         if slot is not None:
-            queue = self._queues[slot]
+            queue = self._queue(slot)
             queue.drop(run.meta.uid)
             queue.reserved.pop(run.meta.uid, None)
             self._unsure.discard(run.meta.uid)
@@ -94,7 +95,7 @@ class Admission:
         if pod.phase in ("Succeeded", "Failed"):
             self.remove_pod(pod)
             return
-        self._queues.setdefault((pod.meta.namespace, pod.lock), _Queue()).pods[pod.meta.uid] = pod
+        self._queue((pod.meta.namespace, pod.lock)).pods[pod.meta.uid] = pod
 
     def remove_pod(self, pod: PodView) -> None:
         """Forget a Pod that has ended or is gone."""
@@ -132,7 +133,7 @@ class Admission:
         """Count a run, as it will be once its admission is written, as a holder from now on."""
         if run.meta.uid in self._locks:
             slot, _ = self._locks[run.meta.uid]
-            self._queues[slot].reserved[run.meta.uid] = run
+            self._queue(slot).reserved[run.meta.uid] = run
 
     def unsure(self, run: RunView) -> None:
         """Keep a reservation until a newer version of the run is seen: its admission may have been written."""
@@ -144,7 +145,7 @@ class Admission:
         slot, _ = self._locks.get(run.meta.uid, (None, None))
         if slot is None or run.meta.uid in self._unsure:
             return
-        if self._queues[slot].reserved.pop(run.meta.uid, None) is not None:
+        if self._queue(slot).reserved.pop(run.meta.uid, None) is not None:
             self._tell(slot)
 
     def state(self, run: RunView, lock: Lock) -> LockState:
@@ -160,14 +161,18 @@ class Admission:
             orphans=tuple(sorted(orphans)),
             waiters=tuple(waiters),
             max_active=min(sizes, default=None),
+            replacing=frozenset(one.meta.uid for one in waiters if self._locks[one.meta.uid][1].policy == "Replace"),
         )
+
+    def _queue(self, slot: Slot) -> _Queue:
+        return self._queues.setdefault(slot, _Queue())
 
     def _is_reserved(self, run: RunView) -> bool:
         slot, _ = self._locks[run.meta.uid]
-        return run.meta.uid in self._queues[slot].reserved
+        return run.meta.uid in self._queue(slot).reserved
 
     def _place(self, run: RunView, slot: Slot) -> None:
-        queue = self._queues.setdefault(slot, _Queue())
+        queue = self._queue(slot)
         uid = run.meta.uid
         if admitted(run):
             entered = uid not in queue.holders
@@ -200,6 +205,7 @@ class Admission:
         if queue is None:
             return
         if queue.waiters:
-            self._changed(queue.waiters)
+            replaced = any(self._locks[one.meta.uid][1].policy == "Replace" for one in queue.waiters)
+            self._changed([*queue.waiters, *(queue.holders.values() if replaced else ())])
         elif not queue:
             del self._queues[slot]

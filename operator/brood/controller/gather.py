@@ -137,7 +137,8 @@ class Gatherer:
             return None, LockState(), ""
         admission = self._cache.admission
         if admitted(run):
-            return admission.lock(run) or self._lock_of(run), LockState(), ""
+            lock = admission.lock(run) or self._lock_of(run)
+            return lock, LockState() if lock is None else admission.state(run, lock), ""
         for one in admission.unknown(run.meta.namespace):
             admission.learn(one, self._lock_of(one))
         try:

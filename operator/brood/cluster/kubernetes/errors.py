@@ -62,6 +62,8 @@ def error_of_status(
     message = str(status.get("message") or f"the server answered {code} without a message")
     wait = _retry_after(status, headers or {})
     match code:
+        case 422 if method == "PATCH" and _names_uid(status):
+            return Conflict(message, retry_after=wait)  # it is another object than the one that was meant
         case _ if code in (UNPROCESSABLE, TOO_LARGE) or _is_poison(code, message):
             return Invalid(message, retry_after=wait)
         case 403:
@@ -79,6 +81,13 @@ def error_of_status(
             return TooManyRequests(message, retry_after=wait)
         case _:  # among them a 409 at a create by a quota that others change too: nothing was made
             return Unavailable(message, retry_after=wait)
+
+
+def _names_uid(status: Mapping[str, Any]) -> bool:
+    """Whether a 422 is about ``metadata.uid``, which differed: some types say so instead of 409."""
+    details = status.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    return any(isinstance(cause, dict) and cause.get("field") == "metadata.uid" for cause in causes or ())
 
 
 def _is_poison(code: int, message: str) -> bool:

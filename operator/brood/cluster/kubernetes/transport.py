@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any, Final, Literal, Protocol
 
 import aiohttp
@@ -21,6 +22,8 @@ IN_FLIGHT: Final = 64
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
+
+LARGE_BODY: Final = 1 << 19
 
 CALL_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 10.0
@@ -160,5 +163,7 @@ def unanswered(error: BaseException, *, what: str) -> Unavailable:
     return Unavailable(f"{what}: {str(error) or type(error).__name__}")
 
 
-def _dumped(body: Mapping[str, Any]) -> bytes:
-    return orjson.dumps(body if isinstance(body, dict) else dict(body))
+def _dumped(body: Mapping[str, Any]) -> bytes | BytesIO:
+    """Return JSON; a large one as a file, which is sent piece by piece and lets others have their turn."""
+    dumped = orjson.dumps(body if isinstance(body, dict) else dict(body))
+    return dumped if len(dumped) < LARGE_BODY else BytesIO(dumped)

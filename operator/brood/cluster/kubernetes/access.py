@@ -11,7 +11,6 @@ from typing import Any, Final
 import aiohttp
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
-from kubernetes.aio.config.config_exception import ConfigException
 from kubernetes.aio.config.incluster_config import SERVICE_HOST_ENV_NAME, load_incluster_config
 from kubernetes.aio.config.kube_config import load_kube_config
 
@@ -183,5 +182,5 @@ async def _from_kubeconfig(paths: str, *, named: bool) -> Access:
 async def _tried(reload: Callable[[], Awaitable[object]]) -> None:
     try:
         await reload()
-    except (ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # the library lets through whatever goes wrong inside
         raise AccessError(f"credentials for the API server cannot be read: {error}") from error

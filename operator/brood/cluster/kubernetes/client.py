@@ -2,15 +2,13 @@
 
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
-from typing import Any, Final, Literal, Self, cast
-
-import orjson
+from typing import Any, Final, Literal, Self
 
 from brood.cluster.kubernetes.access import Access, open_access
 from brood.cluster.kubernetes.layout import KubernetesLayout
 from brood.cluster.kubernetes.listing import pages_of
 from brood.cluster.kubernetes.resources import RESOURCES, collection_path, object_path, with_query
-from brood.cluster.kubernetes.transport import IN_FLIGHT, MERGE_PATCH, Observer, Transport, unobserved
+from brood.cluster.kubernetes.transport import IN_FLIGHT, MERGE_PATCH, Observer, Transport, decoded, unobserved
 from brood.cluster.kubernetes.watching import changes_of
 from brood.cluster.port import Kind, Listing, Manifest, Unavailable, WatchEvent
 
@@ -66,7 +64,7 @@ class KubernetesPort:
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest:
         """Read one object."""
-        return _object(await self._transport.call("GET", object_path(kind, namespace, name), verb="get", kind=kind))
+        return decoded(await self._transport.call("GET", object_path(kind, namespace, name), verb="get", kind=kind))
 
     async def create(self, kind: Kind, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Manifest:
         """Create an object; with ``dry_run`` it is only checked, unknown and duplicate fields included."""
@@ -75,7 +73,7 @@ class KubernetesPort:
         if dry_run:
             path = with_query(path, {"dryRun": "All", "fieldValidation": "Strict"})
         body = {"apiVersion": RESOURCES[kind].api_version, "kind": kind.value, **manifest}
-        return _object(await self._transport.call("POST", path, verb="create", kind=kind, body=body))
+        return decoded(await self._transport.call("POST", path, verb="create", kind=kind, body=body))
 
     async def patch(
         self,
@@ -88,7 +86,7 @@ class KubernetesPort:
     ) -> Manifest:
         """JSON merge patch of an object, or of its status."""
         path = object_path(kind, namespace, name, subresource)
-        return _object(
+        return decoded(
             await self._transport.call("PATCH", path, verb="patch", kind=kind, body=patch, content_type=MERGE_PATCH)
         )
 
@@ -135,10 +133,3 @@ async def connect(
     """
     access = await open_access(kubeconfig)
     return KubernetesPort(access, Transport(access, in_flight=in_flight, observe=observe))
-
-
-def _object(body: bytes) -> Manifest:
-    try:
-        return cast("Manifest", orjson.loads(body))
-    except orjson.JSONDecodeError as error:
-        raise Unavailable(f"the server answered with what is no JSON: {body[:100]!r}") from error

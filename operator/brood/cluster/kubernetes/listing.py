@@ -3,11 +3,9 @@
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-import orjson
-
 from brood.cluster.kubernetes.errors import PageExpired
 from brood.cluster.kubernetes.resources import RESOURCES, collection_path, with_query
-from brood.cluster.kubernetes.transport import Transport
+from brood.cluster.kubernetes.transport import Transport, decoded
 from brood.cluster.port import Kind, Listing, Manifest
 
 PAGE: Final = 500
@@ -33,7 +31,7 @@ async def pages_of(
     while True:
         query = with_query(path, {"limit": str(PAGE), "continue": token, "labelSelector": labels or ""})
         try:
-            read = orjson.loads(await transport.call("GET", query, verb="list", kind=kind))
+            read = decoded(await transport.call("GET", query, verb="list", kind=kind))
         except PageExpired as expired:
             if not token or not expired.token or expired.token == token:
                 raise

@@ -244,10 +244,13 @@ class TestPods:
         assert await bench.port.read_log(bench.namespace, "pod-1", tail_lines=1, limit_bytes=2) in (b"ou", b"er")
 
     async def test_a_deleted_pod_is_stopped_and_its_finalizer_keeps_its_end(self, bench: Bench) -> None:
-        made = await bench.create(
-            PODS, script("trap 'exit 5' TERM; while :; do sleep 0.1; done", finalizers=["brood.dev/result"])
-        )
+        text = "trap 'exit 5' TERM; echo up; while :; do sleep 0.1; done"
+        made = await bench.create(PODS, script(text, finalizers=["brood.dev/result"]))
         await until_phase(bench, "Running")
+        for _ in range(300):
+            if await bench.port.read_log(bench.namespace, "pod-1", limit_bytes=10) == b"up\n":
+                break
+            await asyncio.sleep(0.05)
         await bench.delete(PODS, made)
         held = await until_phase(bench, "Failed")
         assert held["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 5

@@ -168,9 +168,7 @@ class Informer(Generic[V]):
         async for page in self._port.pages(self._kind, namespace=self._namespace, labels=self._labels):
             version = version or page.resource_version
             for count, manifest in enumerate(page.items, start=1):
-                view = self._parse(manifest)
-                listed.add((view.meta.namespace, view.meta.name))
-                self._enter(view, version_number(view.meta.resource_version))
+                listed.add(self._take_listed(manifest))
                 if count % _YIELD_EVERY == 0:
                     await asyncio.sleep(0)
         moment = version_number(version)
@@ -182,6 +180,15 @@ class Informer(Generic[V]):
         self._note(moment)
         return version
 
+    def _take_listed(self, manifest: Manifest) -> Key:
+        meta = manifest.get("metadata") or {}
+        key = (meta.get("namespace") or "", meta.get("name") or "")
+        held = self._views.get(key)
+        if held is None or held.meta.resource_version != meta.get("resourceVersion"):
+            view = self._parse(manifest)
+            self._enter(view, version_number(view.meta.resource_version))
+        return key
+
     # --- Changes ---
 
     def _take(self, event: WatchEvent) -> None:
@@ -190,14 +197,14 @@ class Informer(Generic[V]):
         version = version_number(text)
         if version is not None and version <= self._listed:
             return
+        key = (meta.get("namespace") or "", meta.get("name") or "")
+        held = self._views.get(key)
         if event.type == "DELETED":
-            key = (meta.get("namespace") or "", meta.get("name") or "")
-            held = self._views.get(key)
             known = version_number(held.meta.resource_version) if held is not None else None
             if version is None or known is None or known <= version:  # else it was made anew since
                 self._leave(key, version)
-        elif event.type != "BOOKMARK":
-            self._enter(self._parse(event.object), version)
+        elif event.type != "BOOKMARK" and (held is None or is_newer(text, than=held.meta.resource_version)):
+            self._enter(self._parse(event.object), version)  # not for the echo of a write that was `put`
         self._note(version)
         if text and (version is None or version == self._seen):
             self._version = text

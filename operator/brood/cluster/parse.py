@@ -27,6 +27,7 @@ Object = Mapping[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTHING: Object = {}
+_KNOWN_SPEC_BYTES = 4096
 _HELM = ("app.kubernetes.io/managed-by", "Helm")
 
 
@@ -81,21 +82,32 @@ def parse_meta(manifest: Manifest) -> Meta:
 
 
 def _run(manifest: Manifest, meta: Meta) -> RunView:
-    spec = JobRunSpec.from_json(manifest.get("spec"))
+    spec = _run_spec(manifest.get("spec"))
     status = run_status_from_json(manifest.get("status"))
     labels = _labels(manifest)
     parent = spec.parent_ref
     index = labels.get(names.INDEX)
     return RunView(
         meta=meta,
-        spec=compact_spec(spec),
-        status=compact_status(status),
+        spec=spec,
+        status=compact_status(status) if status.finished else status,
         root=share(labels.get(names.ROOT_RUN, meta.name)) if parent else meta.name,
         gitops=_gitops(manifest, labels),
         task=share(parent.task) if parent else None,
         index=parent.index if parent and parent.index is not None else int(index) if index is not None else None,
         attempt=int(labels.get(names.ATTEMPT, "1")),
     )
+
+
+def _run_spec(spec: object) -> JobRunSpec:
+    """Read a spec; the same one, which comes back with every change of the status, is read once."""
+    raw = orjson.dumps(spec)
+    return _known_spec(raw) if len(raw) <= _KNOWN_SPEC_BYTES else compact_spec(JobRunSpec.from_json(spec))
+
+
+@lru_cache(maxsize=512)
+def _known_spec(raw: bytes) -> JobRunSpec:
+    return compact_spec(JobRunSpec.from_json(orjson.loads(raw)))
 
 
 def _definition(manifest: Manifest, meta: Meta) -> DefinitionView:
@@ -223,7 +235,8 @@ def _explained(error: Exception, model: type[BaseModel] | None) -> str:
 
 
 def _salvaged(manifest: object) -> Meta:
-    meta = _mapping(manifest.get("metadata")) if isinstance(manifest, Mapping) else _NOTHING
+    found = manifest.get("metadata") if isinstance(manifest, Mapping) else None
+    meta = found if isinstance(found, Mapping) else _NOTHING
     texts = {field: str(meta.get(field) or "") for field in ("namespace", "name", "uid", "resourceVersion")}
     return Meta(texts["namespace"], texts["name"], texts["uid"], texts["resourceVersion"], created_at=_EPOCH)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from brood.api.base import format_time
 from brood.cluster.local import process
+from brood.cluster.local.directories import ensure_directory
 from brood.cluster.local.environment import Find, command_line, declared_variables, surroundings
 from brood.cluster.local.layout import LocalLayout
 from brood.cluster.local.logs import last_lines
@@ -62,7 +63,7 @@ class Container:
             argv = command_line(self._spec, declared)
             directory = self._working_directory()
             self._message_file(create=True)
-            self._log.parent.mkdir(parents=True, exist_ok=True)
+            ensure_directory(self._log.parent)
             self._process = await process.start(argv, environment=environment, directory=directory, log=self._log)
         except Unstartable as error:
             self.refuse(str(error))
@@ -123,7 +124,7 @@ class Container:
         wanted = self._spec.get("workingDir")
         directory = Path(wanted) if wanted else self._own / "work"
         if directory.is_relative_to(self._layout.state) and ".." not in directory.parts:
-            directory.mkdir(parents=True, exist_ok=True)
+            ensure_directory(directory)
         return directory
 
     def _message_file(self, *, create: bool) -> Path | None:
@@ -132,7 +133,7 @@ class Container:
         if not path.is_relative_to(self._layout.state) or ".." in path.parts:
             return None  # never write to a file of this machine because a manifest says so
         if create:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            ensure_directory(path.parent)
             path.touch()
         return path
 

@@ -18,16 +18,16 @@ class LocalLayout:
 
     def pod_directory(self, namespace: str, pod: str) -> Path:
         """Return the directory that is a Pod's own."""
-        return self.state / "pods" / namespace / pod
+        return self.state.joinpath("pods", namespace, pod)
 
     def volume_directory(self, namespace: str, claim: str) -> Path:
         """Return the directory that stands for a claim's volume."""
-        return self.state / "volumes" / namespace / claim
+        return self.state.joinpath("volumes", namespace, claim)
 
     def log(self, namespace: str, pod: str, container: str = "main") -> Path:
         """Return the file that holds what a container wrote."""
         name = f"{pod}.log" if container == "main" else f"{pod}.{container}.log"
-        return self.state / "logs" / namespace / name
+        return self.state.joinpath("logs", namespace, name)
 
     def paths(self, namespace: str, pod: str, volume: VolumeUse | None) -> PodPaths:
         """Return the paths of one Pod."""

@@ -3,11 +3,11 @@
 from brood.cluster.port import Kind
 
 
-class Unstartable(Exception):  # noqa: N818 - as the port names its errors
+class Unstartable(Exception):
     """The container can never be started; the Pod fails. ``str()`` is the message for people."""
 
 
-class Missing(Exception):  # noqa: N818 - as the port names its errors
+class Missing(Exception):
     """Something that the Pod refers to is not there yet; it waits until it is."""
 
     def __init__(self, kind: Kind, namespace: str, name: str) -> None:

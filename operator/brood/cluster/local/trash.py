@@ -5,9 +5,15 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from brood.cluster.local.directories import remove_small
+
+_AT_ONCE = 40
+"""Entries that are removed on the spot, within a fraction of a millisecond; handing them to a thread would cost more, because
+two threads of Python keep each other waiting."""
+
 
 class Trash:
-    """Renames at once, so that the name is free, and removes later, in a thread."""
+    """Removes what is small at once. What is large is renamed, so that its name is free, and removed in a thread."""
 
     def __init__(self, state: Path) -> None:
         self._directory = state / "trash"
@@ -15,14 +21,19 @@ class Trash:
 
     def discard(self, directory: Path) -> None:
         """Remove a directory and all that is in it; one that is not there is fine."""
+        try:
+            if remove_small(directory, entries=_AT_ONCE):
+                return
+        except FileNotFoundError:
+            return
+        except OSError:  # something in it cannot be listed, or a process is still writing there
+            pass
         place = self._directory / uuid.uuid4().hex
+        self._directory.mkdir(parents=True, exist_ok=True)
         try:
             directory.rename(place)
         except FileNotFoundError:
-            if not directory.exists():
-                return
-            self._directory.mkdir(parents=True, exist_ok=True)
-            directory.rename(place)
+            return
         self._thread.submit(shutil.rmtree, place, ignore_errors=True)
 
     def close(self) -> None:

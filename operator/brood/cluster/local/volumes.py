@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from brood.cluster.local.directories import ensure_directory
 from brood.cluster.local.environment import Find
 from brood.cluster.local.layout import LocalLayout
 from brood.cluster.local.starting import Missing, Unstartable
@@ -33,7 +34,7 @@ def lay_out(pod: Manifest, *, layout: LocalLayout, find: Find) -> None:
     """
     meta, spec = pod["metadata"], pod["spec"]
     own = layout.pod_directory(meta["namespace"], meta["name"])
-    own.mkdir(parents=True, exist_ok=True)
+    ensure_directory(own)
     volumes = {volume["name"]: volume for volume in spec.get("volumes") or ()}
     homes: dict[str, Path] = {}
     for container in (*(spec.get("initContainers") or ()), *spec["containers"]):
@@ -69,7 +70,7 @@ def _home(
 
 
 def _fill(volume: Mapping[str, Any], home: Path, *, namespace: str, find: Find) -> None:
-    home.mkdir(parents=True, exist_ok=True)
+    ensure_directory(home)
     if volume.get("persistentVolumeClaim") is not None or "emptyDir" in volume:
         return
     if source := volume.get("configMap"):
@@ -103,18 +104,20 @@ def _project(source: Mapping[str, Any], home: Path, *, namespace: str, find: Fin
             raise Unstartable(f"configmap references non-existent config key: {key}")
         if ".." in Path(path).parts or Path(path).is_absolute():
             raise Unstartable(f"configmap {name}: path {path} leads out of the volume")
-        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        ensure_directory((home / path).parent)
         (home / path).write_bytes(contents[key])
 
 
 def _mount(home: Path, place: Path, mount: Mapping[str, Any]) -> None:
+    if "subPath" not in mount and "subPathExpr" not in mount and home == place:
+        return
     inside = Path(mount.get("subPath", ""))
     if inside.is_absolute() or ".." in inside.parts or "subPathExpr" in mount:
         raise Unstartable(f"cannot mount {mount['name']} at {place}: subPath must be a relative path without ..")
     target = home / inside
     if not target.exists():
-        target.mkdir(parents=True)
+        ensure_directory(target)
     if target == place or place.is_symlink() or place.exists():
         return
-    place.parent.mkdir(parents=True, exist_ok=True)
+    ensure_directory(place.parent)
     place.symlink_to(target)

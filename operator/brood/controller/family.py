@@ -8,6 +8,9 @@ from brood.views import RunView
 
 Name = tuple[str, str]  # namespace, name
 
+DEEPEST = 1000
+"""No way up is followed further: objects that claim to be each other's parents must not stop the process."""
+
 
 class Family:
     """All runs and how they belong together. Each change costs O(1), whatever the number of items."""
@@ -32,8 +35,8 @@ class Family:
             root = (run.meta.namespace, run.root)
             if not run.status.finished:
                 self._live.setdefault(root, set()).add(run.meta.name)
-            elif root in self._live:
-                self._live[root].discard(run.meta.name)
+            else:
+                self._drop_live(root, run.meta.name)
         self._take_ranges(run)
 
     def remove(self, run: RunView) -> None:
@@ -44,9 +47,7 @@ class Family:
             del self._by_name[name]
         self._by_uid.pop(run.meta.uid, None)
         self._recorded.pop(run.meta.uid, None)
-        if run.spec.parent_ref is None:
-            self._live.pop(name, None)
-        else:
+        if run.spec.parent_ref is not None:
             self._leave_family(run, run.spec.parent_ref.uid)
         self._drop_if_empty(run.meta.uid)
 
@@ -56,11 +57,14 @@ class Family:
             siblings.remove(run)
             if parent not in self._by_uid:
                 self._drop_if_empty(parent)
-        live = self._live.get((run.meta.namespace, run.root))
+        self._drop_live((run.meta.namespace, run.root), run.meta.name)
+
+    def _drop_live(self, root: Name, name: str) -> None:
+        live = self._live.get(root)
         if live is not None:
-            live.discard(run.meta.name)
+            live.discard(name)
             if not live:
-                del self._live[run.meta.namespace, run.root]
+                del self._live[root]
 
     def _drop_if_empty(self, uid: str) -> None:
         index = self._children.get(uid)
@@ -92,14 +96,16 @@ class Family:
     def root(self, run: RunView) -> RunView | None:
         """Return the root run of a child, None where any run on the way up is gone."""
         at: RunView | None = run
-        while at is not None and at.spec.parent_ref is not None:
+        for _ in range(DEEPEST):
+            if at is None or at.spec.parent_ref is None:
+                return at
             at = self.parent(at)
-        return at
+        return None
 
     def depth(self, run: RunView) -> int:
-        """Return how deep a run is nested; a root's depth is 1."""
+        """Return how deep a run is nested, as far as its parents are there; a root's depth is 1."""
         depth, at = 1, self.parent(run)
-        while at is not None:
+        while at is not None and depth < DEEPEST:
             depth, at = depth + 1, self.parent(at)
         return depth
 

@@ -181,6 +181,13 @@ def test_only_definitions_that_exist_are_told_of_their_runs(cache: Cache, bells:
     assert bells.later == [definition_key("default", "hello")]
 
 
+def test_runs_that_claim_to_be_each_others_parents_stop_nothing(cache: Cache) -> None:
+    first, second = run("a", parent="b"), run("b", parent="a")
+    put(cache, first, second)
+    assert cache.family.root(first) is None
+    assert cache.family.depth(first) > 16
+
+
 # --- incremental = recomputed ---
 
 NAMES = ["r", "s", "r-0", "r-1", "r-2", "r-0-0"]
@@ -204,6 +211,7 @@ class Model:
         self.cache = Bells().cache()
         self.runs: dict[str, RunView] = {}
         self.pods: dict[str, PodView] = {}
+        self.known: set[str] = set()  # names that were used: a uid never comes again
         self.version = 0
 
     def change(self, name: str, what: str, number: int) -> None:
@@ -223,7 +231,8 @@ class Model:
         parent, index = PARENTS.get(name, (None, None))
         view = self.runs.get(name)
         if view is None or what == "anew":
-            uid = f"uid-{name}" if view is None else f"uid-{name}-{self.version}"
+            uid = f"uid-{name}-anew-{self.version}" if name in self.known else f"uid-{name}"
+            self.known.add(name)
             view = run(name, parent=parent, root=name.partition("-")[0], index=index, uid=uid)
             if parent in self.runs and view.spec.parent_ref is not None:
                 ref = view.spec.parent_ref.model_copy(update={"uid": self.runs[parent].meta.uid})
@@ -235,7 +244,9 @@ class Model:
         elif what == "suspend":
             view = replace(view, spec=view.spec.model_copy(update={"suspend": number == 0}))
         elif what == "record":
-            items = ItemsStatus(total=3, completed_indexes=f"0-{number}" if number else "0")
+            before = view.status.tasks[0].items if view.status.tasks else None
+            last = max(number, int(before.completed_indexes[-1]) if before else 0)  # what is recorded stays
+            items = ItemsStatus(total=3, completed_indexes=f"0-{last}" if last else "0")
             row = TaskStatus(name="each", phase=TaskPhase.RUNNING, items=items)
             view = replace(view, status=replace(view.status, tasks=(row,)))
         view = replace(view, meta=replace(view.meta, resource_version=str(self.version)))

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -44,6 +44,8 @@ WAITING_REASONS: Final = frozenset(
     }
 )
 """The kubelet's reasons that are counted by name; any other is ``Other``."""
+
+disable_created_metrics()  # type: ignore[no-untyped-call] # samples that nobody asked for
 
 _Family = CounterMetricFamily | GaugeMetricFamily | SummaryMetricFamily
 

@@ -174,7 +174,8 @@ def _plan(draft: Draft, status: JobRunStatus, done: Outcome | None) -> Plan:
         shutdowns=tuple(draft.shutdowns),
         deletions=tuple(deletions),
         status=status if changed else None,
-        status_can_wait=changed and done is None and not status.finished and not releases,
+        # A plan that tells something once is carried out whole: the next one would not tell it again.
+        status_can_wait=changed and done is None and not status.finished and not releases and not draft.events,
         releases=releases,
         events=tuple(draft.events) if changed else (),
         wake_at=draft.wake_at,

@@ -102,7 +102,8 @@ class Cluster:
     def _release(self, namespace: str) -> None:
         """Take the finalizers off what is left: no operator may be there any more to do it."""
         for resource in ("pods", "jobruns.brood.dev"):
-            listed = self.kubectl("get", resource, "-n", namespace, "-o", "name", check=False).split()
+            held = 'jsonpath={range .items[?(@.metadata.finalizers)]}{.kind}/{.metadata.name}{"\\n"}{end}'
+            listed = self.kubectl("get", resource, "-n", namespace, "-o", held, check=False).split()
             for target in (word for word in listed if "/" in word):
                 patch = '{"metadata":{"finalizers":null}}'
                 self.kubectl("patch", target, "-n", namespace, "--type=merge", "-p", patch, check=False)

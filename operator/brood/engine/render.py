@@ -34,7 +34,11 @@ def render_env(env: Iterable[EnvVar], ctx: Context, *, field: str) -> tuple[Mapp
 
 
 def render_container(container: Mapping[str, JsonValue], ctx: Context, *, field: str) -> dict[str, JsonValue]:
-    """Render `image`, `command`, `args` and `env[].value` of a core/v1 Container; everything else stays as it is."""
+    """Render `image`, `command`, `args` and `env[].value` of a core/v1 Container; everything else stays as it is.
+
+    Every `$` of a rendered text is doubled, because the kubelet expands `$(…)` and `$$` in these fields: what a param holds arrives
+    byte-exact. Texts without a template keep the meaning that core/v1 gives them.
+    """
     rendered = dict(container)
     image = rendered.get("image")
     if isinstance(image, str):
@@ -43,7 +47,7 @@ def render_container(container: Mapping[str, JsonValue], ctx: Context, *, field:
         values = rendered.get(key)
         if isinstance(values, list):
             rendered[key] = [
-                text(one, ctx, field=f"{field}.{key}[{at}]") if isinstance(one, str) else one
+                _exact(one, ctx, field=f"{field}.{key}[{at}]") if isinstance(one, str) else one
                 for at, one in enumerate(values)
             ]
     env = rendered.get("env")
@@ -54,5 +58,9 @@ def render_container(container: Mapping[str, JsonValue], ctx: Context, *, field:
 
 def _variable(one: JsonValue, ctx: Context, *, field: str) -> JsonValue:
     if isinstance(one, dict) and isinstance(value := one.get("value"), str):
-        return {**one, "value": text(value, ctx, field=field)}
+        return {**one, "value": _exact(value, ctx, field=field)}
     return one
+
+
+def _exact(value: str, ctx: Context, *, field: str) -> str:
+    return text(value, ctx, field=field).replace("$", "$$") if is_template(value) else value

@@ -196,7 +196,8 @@ class Admission:
         moved = len(queue.waiters) != size
         if not _wants_nothing(run):
             insort(queue.waiters, run, key=_rank)
-            moved = moved or queue.waiters[-1] is not run
+            replaces = self._locks[uid][1].policy == "Replace"
+            moved = moved or replaces or queue.waiters[-1] is not run
         if moved:
             self._tell(slot)
 

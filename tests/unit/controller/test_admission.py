@@ -185,3 +185,12 @@ def test_nothing_is_left_of_runs_that_are_gone(index: Index) -> None:
     index.remove_pod(_lock_pod("p", "a"))
     assert index._queues == {}
     assert index._locks == {}
+
+
+def test_holders_are_told_of_a_newcomer_that_replaces_them(index: Index) -> None:
+    holder, waiting = admitted(index.enter(run("a"))), index.enter(run("b"))
+    index.put(holder)
+    index.told.clear()
+    index.enter(run("c"), Lock("key", 1, "Replace"))
+    assert index.told == [["b", "c", "a"]]
+    assert index.state(waiting, LOCK).replacing == {"uid-c"}

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -450,6 +451,29 @@ class TestNothingIsLeft:
         assert not any(alive(pid) for pid in pids)
         assert marked(str(cluster.layout.state)) == []
         assert children() <= before  # no zombie either
+
+    async def test_even_a_killed_brood_leaves_nothing(self, tmp_path: Path) -> None:
+        """The guard ends what the node ran, because the node cannot."""
+        program = f"""
+import asyncio
+from pathlib import Path
+from brood.cluster.local import LocalCluster
+from brood.cluster.port import Kind
+async def main():
+    cluster = await LocalCluster(Path({str(tmp_path / "state")!r})).start()
+    daemon = "(setsid sh -c 'echo $$$$ > {tmp_path}/daemon; sleep 60' &)"
+    text = f"trap '' TERM; echo $$$$ > {tmp_path}/pid; {{daemon}}; sleep 60"
+    container = {{"name": "main", "command": ["/bin/sh", "-c", text]}}
+    await cluster.create(Kind.POD, {{"metadata": {{"name": "p"}}, "spec": {{"containers": [container]}}}})
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+        brood = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
+        pids = [await read_pid(tmp_path / "pid"), await read_pid(tmp_path / "daemon")]
+        assert all(alive(pid) for pid in pids)
+        brood.kill()
+        await brood.wait()
+        assert [await dead(pid) for pid in pids] == [True, True]
 
     async def test_interrupts_of_the_terminal_do_not_reach_a_pod(self, cluster: LocalCluster, tmp_path: Path) -> None:
         await cluster.create(Kind.POD, shell(f"echo $$$$ > {tmp_path}/pid; sleep 60"))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 from brood.cluster.local.claims import ClaimBinder
+from brood.cluster.local.guard import Guard
 from brood.cluster.local.layout import LocalLayout
 from brood.cluster.local.orphans import Orphans, adopt_orphans
 from brood.cluster.local.store import ObjectStore
@@ -15,7 +16,6 @@ from brood.cluster.port import Expired, Kind, Manifest
 
 _SWEEP_SECONDS = 0.02
 _QUIET_SWEEPS = 2  # a process is adopted a moment after its parent was killed
-_ENDED = ("Succeeded", "Failed")
 
 
 class LocalNode:
@@ -23,7 +23,7 @@ class LocalNode:
 
     Every container is a process with a session of its own. When it ends its process group is killed, and what left the
     group is found by a mark in its environment: while a node is started this process adopts the orphans among its
-    descendants (``PR_SET_CHILD_SUBREAPER``, Linux).
+    descendants (``PR_SET_CHILD_SUBREAPER``, Linux). Should this process be killed, a guard ends what it ran.
 
     Parameters
     ----------
@@ -46,11 +46,13 @@ class LocalNode:
         self._ended: set[str] = set()  # … once
         self._sweeping: asyncio.TimerHandle | None = None
         self._adopting = False
+        self._guard: Guard | None = None
         self._closed = False
 
     async def start(self) -> None:
         """Begin to run Pods."""
         self._adopting = adopt_orphans(on=True)
+        self._guard = Guard(self._layout.state)
         self._follow(self._run_pods())
         self._follow(ClaimBinder(self._store, self._layout, self._trash).run())
 
@@ -76,6 +78,8 @@ class LocalNode:
             await asyncio.sleep(_SWEEP_SECONDS / 4)
         if self._adopting:
             adopt_orphans(on=False)
+        if self._guard is not None:
+            self._guard.dismiss()
         await asyncio.to_thread(self._trash.close)
 
     # --- Following the store ----------------------------------------------------------------------------------------

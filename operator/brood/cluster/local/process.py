@@ -5,6 +5,7 @@ import errno
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,8 @@ from pathlib import Path
 from brood.cluster.local.starting import Unstartable
 
 _EXHAUSTED = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
-_START_TRIES = 8
+_START_TRIES = 60
+_LONGEST_WAIT_SECONDS = 1.0
 _REAP_SECONDS = 0.01
 
 
@@ -28,11 +30,10 @@ class Process:
         self._loop = asyncio.get_running_loop()
         self.pid = popen.pid
         self.ended: asyncio.Future[int] = self._loop.create_future()
-        self._pidfd = -1
-        if hasattr(os, "pidfd_open"):
-            self._pidfd = os.pidfd_open(self.pid)
+        self._pidfd = _pidfd(self.pid)
+        if self._pidfd >= 0:
             self._loop.add_reader(self._pidfd, self._on_end)
-        else:  # not Linux
+        else:
             threading.Thread(target=self._wait_in_thread, daemon=True).start()
 
     def _wait_in_thread(self) -> None:
@@ -86,6 +87,16 @@ class Process:
             self._signal_group(signal.SIGKILL)
 
 
+def _pidfd(pid: int) -> int:
+    """Return a descriptor that becomes readable when the process ends, -1 where there is none to be had."""
+    if sys.platform != "linux":
+        return -1
+    try:
+        return os.pidfd_open(pid)
+    except OSError:  # too many open files; the process runs, so its end must be seen all the same
+        return -1
+
+
 async def start(argv: Sequence[str], *, environment: Mapping[str, str], directory: Path, log: Path) -> Process:
     """Start a process whose output goes to the end of ``log``.
 
@@ -104,7 +115,8 @@ async def start(argv: Sequence[str], *, environment: Mapping[str, str], director
         except OSError as error:
             if error.errno not in _EXHAUSTED or attempt == _START_TRIES - 1:
                 raise Unstartable(_explained(argv[0], directory, error)) from error
-        await asyncio.sleep(0.05 * 2**attempt)  # this machine is short of processes, memory or files: others will end
+        # This machine is short of processes, memory or files; others will end.
+        await asyncio.sleep(min(_LONGEST_WAIT_SECONDS, 0.05 * 2**attempt))
     raise AssertionError  # pragma: no cover
 
 

@@ -222,6 +222,7 @@ async def test_active_runs_of_a_definition_are_counted_with_few_writes(tmp_path:
             for number in range(30):
                 await cluster.create(Kind.JOB_RUN, manifests.run(f"run-{number}"))
             await until(cluster, Kind.JOB_DEFINITION, "hello", lambda one: one["status"].get("activeRuns") == 30)
+            await until_true(lambda: len(cluster.store.list(Kind.POD).items) == 30, "not all runs started")
             for pod in await names(cluster, Kind.POD):
                 await end_pod(cluster, pod)
             await until(cluster, Kind.JOB_DEFINITION, "hello", lambda one: one["status"].get("activeRuns") == 0)

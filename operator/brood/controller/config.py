@@ -1,9 +1,6 @@
 """The operator's configuration: one frozen object, made by the command line or the chart."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-from pydantic import JsonValue
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +24,3 @@ class Config:
     max_depth: int = 16  # "Runs nest to a depth of 16"
     definition_wait: int = 300  # "Applied before its definition, a root run waits 5 minutes"
     refuse_invalid: bool = False  # an invalid definition ends its runs at once: nobody is there to mend it
-    pod_defaults: Mapping[str, JsonValue] = field(default_factory=dict)  # a core/v1 PodTemplateSpec under every Pod

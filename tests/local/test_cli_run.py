@@ -200,6 +200,15 @@ def test_one_bad_run_among_good_ones_is_exit_code_1(here: Directory) -> None:
     assert [json.loads(line)["run"]["status"]["phase"] for line in done.stdout.splitlines()] == ["Succeeded", "Failed"]
 
 
+def test_f8_runs_of_one_key_go_in_the_order_of_the_file_and_the_second_names_the_first(here: Directory) -> None:
+    text = definition("d", "    - {name: a, script: sleep 0.3}\n", "  concurrency: {maxActiveRuns: 1}\n")
+    done = here.brood("run", here.write(text + "".join(job_run(name, "d") for name in ("third", "second", "first"))))
+    assert done.returncode == 0
+    begun = [line.split()[1] for line in done.stdout.splitlines() if line.endswith("  Running")]
+    assert [path for path in begun if "/" not in path] == ["third", "second", "first"]
+    assert "second  Queued  1 run holds key d: third; position 1\n" in done.stdout
+
+
 def test_manifests_come_from_standard_input_too(here: Directory) -> None:
     assert here.brood("run", "-", "-p", "WHO=x", stdin=HELLO).returncode == 0
 

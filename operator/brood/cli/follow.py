@@ -8,6 +8,7 @@ from typing import Final
 
 from brood.api.conditions import get_condition
 from brood.api.jobrun import Shutdown
+from brood.api.phases import RunPhase
 from brood.api.reasons import ConditionType
 from brood.cli.findings import refuse
 from brood.cli.forest import Forest, Key, key_of
@@ -28,6 +29,12 @@ _WORDS: Final = {
     Stop.INTERRUPT: "interrupting: what runs may finish, nothing new starts (once more: terminate)",
     Stop.TERMINATE: "terminating: running tasks are stopped (once more: kill)",
     Stop.NOW: "killing what still runs",
+}
+
+_SHUTDOWN: Final = {
+    Stop.INTERRUPT: Shutdown.INTERRUPT,
+    Stop.TERMINATE: Shutdown.TERMINATE,
+    Stop.NOW: Shutdown.TERMINATE,
 }
 
 
@@ -56,15 +63,25 @@ class Follower:
         self._clock = clock
         self._changed = asyncio.Event()
         self._mute = False
-        self.forest = Forest(())
+        self._runs: Sequence[Manifest] = ()
+        self._news = asyncio.Event()  # something was seen since the creation of runs looked
+        self._open: set[Key] = set()  # root runs that have not ended
+        self._all_created = False
+        self._finished = asyncio.Event()
+        self.forest = Forest()
 
-    async def create(self, definitions: Sequence[Manifest], runs: Sequence[Manifest]) -> None:
-        """Create the definitions, then the runs in their order.
+    @property
+    def complete(self) -> bool:
+        """Whether every run was created."""
+        return self._all_created
+
+    async def begin(self, definitions: Sequence[Manifest], runs: Sequence[Manifest]) -> None:
+        """Create the definitions; the runs follow in `to_the_end`.
 
         Raises
         ------
         InputRefusedError
-            If the cluster finds one of them invalid; then none was created.
+            If the cluster finds anything of it invalid; then nothing was created.
         """
         for kind, manifests in ((Kind.JOB_DEFINITION, definitions), (Kind.JOB_RUN, runs)):
             for manifest in manifests:
@@ -74,29 +91,31 @@ class Follower:
                     raise refuse(error.message) from error
         for definition in definitions:
             await self._port.create(Kind.JOB_DEFINITION, definition)
-        stored = [await self._port.create(Kind.JOB_RUN, run) for run in runs]
-        self.forest = Forest(key_of(run) for run in stored)
-        for run in stored:
-            self.forest.put(run)
+        self._runs = runs
 
     async def to_the_end(self) -> None:
-        """Return when all root runs have ended, or when told to stop at once.
+        """Create the runs in their order, and return when all have ended, or when told to stop at once.
 
         Raises
         ------
         StuckError
             If the operator says that it cannot get a run any further.
         """
-        work = (self._watch_to_the_end(), self._stop_at_once(), self._show(), self._pass_on(), self._notice_stuck())
-        tasks = [asyncio.ensure_future(one) for one in work]
+        ending = (self._finished.wait(), self._stopping.above(Stop.TERMINATE))
+        endless = (self._watch(), self._show(), self._pass_on(), self._notice_stuck())
+        creating = asyncio.ensure_future(self._create_runs())
+        tasks = {asyncio.ensure_future(one) for one in (*ending, *endless)}
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({creating, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            if done == {creating}:
+                creating.result()
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for one in done:
                 one.result()
         finally:
-            for one in tasks:
+            for one in (creating, *tasks):
                 one.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(creating, *tasks, return_exceptions=True)
 
     async def refresh(self) -> None:
         """Look at every run once more, so that what is told at the end is what is stored."""
@@ -107,38 +126,79 @@ class Follower:
         """Show the last state."""
         self._safely(lambda: self._display.close(self.forest, self._clock()))
 
-    async def _watch_to_the_end(self) -> None:
-        while True:
-            try:
-                if await self._watch():
-                    return
-            except (Expired, Unavailable):
-                await asyncio.sleep(REDRAW_SECONDS)
+    async def _create_runs(self) -> None:
+        """Create the runs so that those of one key are admitted in the order of the files.
 
-    async def _watch(self) -> bool:
-        """Take over changes until all roots have ended; False if the stream broke off."""
+        Creation times have whole seconds, and within one the name decides: a run that has to queue is therefore given the
+        rest of its second before the next is created.
+        """
+        for manifest in self._runs:
+            spec = manifest["spec"]
+            how = _SHUTDOWN.get(self._stopping.level)
+            wanted = manifest if how is None else {**manifest, "spec": {**spec, "shutdown": how.value}}
+            stored = await self._port.create(Kind.JOB_RUN, wanted)
+            key = key_of(stored)
+            self._open.add(key)
+            self.forest.add_root(key)
+            self.forest.put(stored)
+            self._changed.set()
+            if manifest is not self._runs[-1]:
+                await self._enter_queue(key, created=self._clock())
+        self._all_created = True
+        self._look_whether_finished()
+
+    async def _enter_queue(self, key: Key, *, created: datetime) -> None:
+        """Wait until a run is past the queue, or until the second is over in which it was created."""
+        while self._clock().replace(microsecond=0) <= created.replace(microsecond=0):
+            view = self.forest.view(key)
+            phase = view.status.phase if view else None
+            if phase not in (None, RunPhase.PENDING, RunPhase.QUEUED):
+                return
+            self._news.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REDRAW_SECONDS):
+                    await self._news.wait()
+
+    def _look_whether_finished(self) -> None:
+        if self._all_created and not self._open:
+            self._finished.set()
+
+    async def _watch(self) -> None:
+        """Take over changes for ever; where the stream breaks off, everything is looked at anew."""
+        while True:
+            with contextlib.suppress(Expired, Unavailable):
+                await self._watch_once()
+            await asyncio.sleep(REDRAW_SECONDS)
+
+    async def _watch_once(self) -> None:
+        expected = set(self.forest.roots)
         listing = await self._port.list(Kind.JOB_RUN)
         for manifest in listing.items:
-            self.forest.put(manifest)
-        for key in {*self.forest.roots} - {key_of(manifest) for manifest in listing.items}:
-            self.forest.mark_gone(key)
-        roots = {key for key in self.forest.roots if not self.forest.ended(key)}
-        self._changed.set()
-        if not roots:
-            return True
+            self._see(manifest)
+        for key in expected - {key_of(manifest) for manifest in listing.items}:
+            self._see_gone(key)
         async for event in self._port.watch(Kind.JOB_RUN, resource_version=listing.resource_version):
-            if event.type == "BOOKMARK":
-                continue
-            key = key_of(event.object)
             if event.type == "DELETED":
-                self.forest.mark_gone(key)
-            self.forest.put(event.object)
-            self._changed.set()
-            if key in roots and self.forest.ended(key):
-                roots.discard(key)
-                if not roots:
-                    return True
-        return False
+                self.forest.put(event.object)
+                self._see_gone(key_of(event.object))
+            elif event.type != "BOOKMARK":
+                self._see(event.object)
+
+    def _see(self, manifest: Manifest) -> None:
+        key = key_of(manifest)
+        self.forest.put(manifest)
+        if key in self._open and self.forest.ended(key):
+            self._open.discard(key)
+            self._look_whether_finished()
+        self._changed.set()
+        self._news.set()
+
+    def _see_gone(self, key: Key) -> None:
+        self.forest.mark_gone(key)
+        self._open.discard(key)
+        self._look_whether_finished()
+        self._changed.set()
+        self._news.set()
 
     async def _show(self) -> None:
         while True:
@@ -155,7 +215,7 @@ class Follower:
         since: dict[Key, datetime] = {}
         while True:
             now = self._clock()
-            for key in self._unfinished():
+            for key in self._open:
                 view = self.forest.view(key)
                 stalled = get_condition(view.status.conditions, ConditionType.STALLED) if view else None
                 if stalled is None or stalled.status != "True":
@@ -164,25 +224,19 @@ class Follower:
                     raise StuckError(f"{key[1]} is stuck: {stalled.reason}: {stalled.message}")
             await asyncio.sleep(TICK_SECONDS)
 
-    async def _stop_at_once(self) -> None:
-        await self._stopping.above(Stop.TERMINATE)
-
     async def _pass_on(self) -> None:
         level = Stop.NO
         while True:
             level = await self._stopping.above(level)
             self._say(_WORDS[level])
-            await self._shut_down(Shutdown.INTERRUPT if level is Stop.INTERRUPT else Shutdown.TERMINATE)
+            await self._shut_down(_SHUTDOWN[level])
 
     async def _shut_down(self, how: Shutdown) -> None:
-        for namespace, name in self._unfinished():
+        for namespace, name in sorted(self._open):
             try:
                 await self._port.patch(Kind.JOB_RUN, namespace, name, {"spec": {"shutdown": how.value}})
             except ApiError as error:
                 self._say(f"{name}: {error.message}")
-
-    def _unfinished(self) -> list[Key]:
-        return [key for key in self.forest.roots if not self.forest.ended(key)]
 
     def _say(self, message: str) -> None:
         self._safely(lambda: self._display.say(message))

@@ -1,6 +1,6 @@
 """The runs that a command follows, as they are now: root runs and everything below them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from brood.cluster.parse import parse_run
 from brood.cluster.port import Manifest
@@ -22,11 +22,15 @@ class Forest:
     deleted stays as it was last seen, so that its end can still be told.
     """
 
-    def __init__(self, roots: Iterable[Key]) -> None:
-        self.roots: Sequence[Key] = tuple(roots)
+    def __init__(self, roots: Iterable[Key] = ()) -> None:
+        self.roots: list[Key] = [*roots]
         self._manifests: dict[Key, Manifest] = {}
         self._views: dict[Key, RunView] = {}
         self.gone: set[Key] = set()
+
+    def add_root(self, key: Key) -> None:
+        """Follow one more root run, behind those before."""
+        self.roots.append(key)
 
     def put(self, manifest: Manifest) -> None:
         """Take over a run that was created or changed."""

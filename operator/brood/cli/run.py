@@ -38,7 +38,7 @@ async def _run(plan: Plan, options: RunOptions, directory: Path) -> int:
             display = _display(options, plan.predecessors)
             follower = Follower(operator.port, display, stopping=stopping, clock=_now)
             try:
-                await follower.create(plan.definitions, plan.runs)
+                await follower.begin(plan.definitions, plan.runs)
                 await follower.to_the_end()
                 await follower.refresh()
             finally:
@@ -49,7 +49,7 @@ async def _run(plan: Plan, options: RunOptions, directory: Path) -> int:
             else:
                 lines = [*await text_lines(operator.port, forest, operator.port.layout), "", *_places(directory)]
                 _write("".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))
-            return exit_code(forest)
+            return exit_code(forest) if follower.complete else EXIT_NOT_SUCCEEDED
 
 
 def _display(options: RunOptions, predecessors: Predecessors) -> Display:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,12 @@ class Screen:
         self.closed = True
 
 
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110  # what is waited for is another's state
+            await asyncio.sleep(0.005)
+
+
 class Scene:
     def __init__(self, port: LocalCluster, clock: Callable[[], datetime]) -> None:
         self.port = port
@@ -61,10 +68,19 @@ class Scene:
         self.follower = Follower(port, self.screen, stopping=self.stopping, clock=clock)
 
     async def begin(self, *names: str) -> "asyncio.Task[None]":
-        await self.follower.create([DEFINITION], [run_named(name) for name in names])
+        await self.follower.begin([DEFINITION], [run_named(name) for name in names])
         task = asyncio.create_task(self.follower.to_the_end())
-        await asyncio.sleep(0)
+        for name in names:  # as an operator does that lets every run begin
+            await until(partial(self.exists, name))
+            await self.status(name, phase="Running")
         return task
+
+    def exists(self, name: str) -> bool:
+        try:
+            self.port.store.get(Kind.JOB_RUN, "default", name)
+        except NotFound:
+            return False
+        return True
 
     async def status(self, name: str, **status: Any) -> None:
         await self.port.patch(Kind.JOB_RUN, "default", name, {"status": status}, subresource="status")
@@ -84,12 +100,6 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         yield Scene(port, utc_now)
 
 
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  # what is waited for is another's state
-            await asyncio.sleep(0.005)
-
-
 async def test_it_ends_when_the_last_root_run_has_ended_and_at_once(scene: Scene) -> None:
     task = await scene.begin("a", "b")
     await scene.status("a", phase="Failed")
@@ -104,9 +114,9 @@ async def test_an_end_in_the_very_moment_of_a_redraw_is_not_missed(scene: Scene)
     for at in range(30):
         name = f"r-{at}"
         follower = Follower(scene.port, scene.screen, stopping=Stopping(), clock=utc_now)
-        await follower.create([], [run_named(name)])
+        await follower.begin([], [run_named(name)])
         task = asyncio.create_task(follower.to_the_end())
-        for _ in range(at % 6):
+        for _ in range(2 + at % 6):
             await asyncio.sleep(0)
         await scene.status(name, phase="Running")
         await scene.status(name, phase="Succeeded")
@@ -147,10 +157,73 @@ async def test_once_interrupts_all_unfinished_runs_and_twice_terminates_them(sce
 async def test_who_stopped_before_the_runs_were_there_is_heard(scene: Scene) -> None:
     scene.stopping.ask(Stop.TERMINATE)
     task = await scene.begin("a")
-    await until(lambda: scene.screen.said)
-    await asyncio.sleep(0.01)
     assert await scene.shutdown_of("a") == "Terminate"
+    await until(lambda: scene.screen.said)
     task.cancel()
+
+
+class Seconds:
+    """A clock whose seconds pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+async def test_the_next_run_waits_until_the_one_before_has_begun_or_its_second_is_over(tmp_path: Path) -> None:
+    clock = Seconds()
+    async with LocalCluster(tmp_path, run_pods=False, clock=clock) as port:
+        scene = Scene(port, clock)
+        await scene.follower.begin([DEFINITION], [run_named(name) for name in ("z", "y", "x")])
+        task = asyncio.create_task(scene.follower.to_the_end())
+        await until(lambda: scene.exists("z"))
+        await asyncio.sleep(0.02)
+        assert not scene.exists("y")
+        await scene.status("z", phase="Running")
+        await until(lambda: scene.exists("y"))
+        await scene.status("y", phase="Queued")
+        await asyncio.sleep(0.15)
+        assert not scene.exists("x")
+        clock.now += timedelta(seconds=1)
+        await until(lambda: scene.exists("x"))
+        times = [port.store.get(Kind.JOB_RUN, "default", name)["metadata"]["creationTimestamp"] for name in "zyx"]
+        assert times == sorted(times)
+        assert times[1] < times[2]
+        for name in "zyx":
+            await scene.status(name, phase="Succeeded")
+        await asyncio.wait_for(task, 5)
+        assert [name for _, name in scene.follower.forest.roots] == ["z", "y", "x"]
+
+
+async def test_runs_that_are_created_after_a_signal_are_shut_down_from_the_start(tmp_path: Path) -> None:
+    clock = Seconds()
+    async with LocalCluster(tmp_path, run_pods=False, clock=clock) as port:
+        scene = Scene(port, clock)
+        await scene.follower.begin([DEFINITION], [run_named("z"), run_named("y")])
+        task = asyncio.create_task(scene.follower.to_the_end())
+        await until(lambda: scene.exists("z"))
+        scene.stopping.ask(Stop.INTERRUPT)
+        clock.now += timedelta(seconds=1)
+        await until(lambda: scene.exists("y"))
+        assert await scene.shutdown_of("y") == "Interrupt"
+        for name in "zy":
+            await scene.status(name, phase="Cancelled")
+        await asyncio.wait_for(task, 5)
+        assert scene.follower.complete
+
+
+async def test_a_stop_at_once_while_runs_wait_for_their_creation_is_no_success(tmp_path: Path) -> None:
+    clock = Seconds()
+    async with LocalCluster(tmp_path, run_pods=False, clock=clock) as port:
+        scene = Scene(port, clock)
+        await scene.follower.begin([DEFINITION], [run_named("z"), run_named("y")])
+        task = asyncio.create_task(scene.follower.to_the_end())
+        await until(lambda: scene.exists("z"))
+        scene.stopping.ask(Stop.NOW)
+        await asyncio.wait_for(task, 5)
+        assert not scene.follower.complete
 
 
 async def test_a_closed_pipe_terminates_the_runs(scene: Scene) -> None:
@@ -187,7 +260,9 @@ async def test_a_run_that_the_operator_cannot_get_further_is_given_up(tmp_path: 
     times = iter([datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC) for second in range(0, 60, 6)])
     async with LocalCluster(tmp_path, run_pods=False) as port:
         scene = Scene(port, lambda: next(times))
-        task = await scene.begin("a")
+        await scene.follower.begin([DEFINITION], [run_named("a")])
+        task = asyncio.create_task(scene.follower.to_the_end())
+        await until(lambda: scene.exists("a"))
         await scene.status("a", conditions=[{"type": "Stalled", "status": "True", "reason": "Oops", "message": "no"}])
         with pytest.raises(StuckError, match="a is stuck: Oops: no"):
             await asyncio.wait_for(task, 10)
@@ -197,6 +272,6 @@ async def test_nothing_is_created_if_the_cluster_finds_one_of_them_invalid(scene
     bad = run_named("b")
     bad["spec"]["definitionRef"] = 7
     with pytest.raises(InputRefusedError):
-        await scene.follower.create([DEFINITION], [run_named("a"), bad])
+        await scene.follower.begin([DEFINITION], [run_named("a"), bad])
     with pytest.raises(NotFound):
         await scene.port.get(Kind.JOB_RUN, "default", "a")

@@ -117,8 +117,10 @@ class Operator:
         """Return why this process is not ready: a standby is as soon as it stands by, a leader when all is listed."""
         if self._elector is None:
             return "waiting for the API server and the CustomResourceDefinitions"
-        if self._controller is not None and not self._controller.ready.is_set():
-            return "listing what exists"
+        if self._controller is not None:
+            return None if self._controller.ready.is_set() else "listing what exists"
+        if self._elector.holder in ("", self._elector.identity):
+            return "asking for the lease"
         return None
 
     async def login(self) -> kopf.AiohttpSession:
@@ -157,7 +159,7 @@ class Operator:
             await self._controller.start()
             await elector.hold()
         except LeadershipLost as error:
-            _LOG.critical("the process ends", reason=str(error))
+            _LOG.warning("the process ends", reason=str(error))  # the network or the machine, nothing of brood's
         except Exception:  # noqa: BLE001 - whatever it was, a process that does not work must not look alive
             _LOG.critical("the process ends: this is a bug in brood", exc_info=True)
         self._end(1)

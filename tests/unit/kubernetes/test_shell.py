@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,12 @@ async def test_there_are_two_event_handlers_and_no_other_that_could_write(tmp_pa
 # --- startup ---
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 async def test_the_operator_waits_for_the_kinds_and_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,9 +88,8 @@ async def test_the_operator_waits_for_the_kinds_and_says_what_to_do(
     listen = Listen(health_port=0, metrics_port=0)
     async with running(tmp_path) as (server, port):
         missing = answer(status(404, "the server could not find the requested resource"), code=404)
-        server.say(
-            missing, missing, answer({"items": []}), answer({"items": []}), *[answer(status(403, "no"), code=403)] * 2
-        )
+        lease = answer({"metadata": {}, "spec": {"holderIdentity": "another", "leaseDurationSeconds": 15}})
+        server.say(missing, missing, answer({"items": []}), answer({"items": []}), lease)
         shell = Operator(port.access, options=Options(listen=listen), config=Config())
         assert shell.unready() == "waiting for the API server and the CustomResourceDefinitions"
         with structlog.testing.capture_logs() as lines:
@@ -93,7 +98,8 @@ async def test_the_operator_waits_for_the_kinds_and_says_what_to_do(
         warned = [line for line in lines if line["log_level"] == "warning"]
         assert len(warned) == 1, "the same thing is said once"
         assert warned[0]["hint"] == "apply the CustomResourceDefinitions: kubectl apply -f crds/"
-        assert shell.unready() is None, "it stands by"
+        assert shell.unready() == "asking for the lease"
+        await until(lambda: shell.unready() is None)  # it stands by
         await shell.stop()
         await shell.stop()
 
@@ -117,9 +123,7 @@ async def test_a_lost_lease_ends_the_process(tmp_path: Path, monkeypatch: pytest
         options = Options(listen=Listen(health_port=0, metrics_port=0))
         shell = Operator(port.access, options=options, config=Config(), end=ended.append)
         await shell.start()
-        async with asyncio.timeout(5):
-            while not ended:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await until(lambda: bool(ended))
         await shell.stop()
     assert ended == [1]
 

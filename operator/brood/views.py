@@ -43,6 +43,7 @@ class RunView:
     spec: JobRunSpec
     status: JobRunStatus
     root: str  # name of the root run; a root run's is its own
+    scheduled: bool = False  # a schedule made it
     gitops: bool = False  # a GitOps tool or Helm owns the object: never delete it after its TTL
     task: str | None = None  # label: the parent's task that made it
     index: int | None = None  # label: the item

@@ -219,6 +219,9 @@ class JobDefinitionStatus:
     )
     active_runs: Annotated[int, Field(description="Runs of it that have not ended.")] = 0
     next_schedule_time: Annotated[Timestamp | None, Field(description="When the schedule makes its next run.")] = None
+    last_run_revision: Annotated[
+        str | None, Field(description="The newest revision that schedule.onChange made a run of.")
+    ] = None
     last_schedule_time: Annotated[
         Timestamp | None, Field(description="The newest tick that the schedule dealt with.")
     ] = None

@@ -92,6 +92,7 @@ def _run(manifest: Manifest, meta: Meta) -> RunView:
         spec=spec,
         status=compact_status(status) if status.finished else status,
         root=share(labels.get(names.ROOT_RUN, meta.name)) if parent else meta.name,
+        scheduled=names.SCHEDULED_BY in labels,
         gitops=_gitops(manifest, labels),
         task=share(parent.task) if parent else None,
         index=parent.index if parent and parent.index is not None else int(index) if index is not None else None,

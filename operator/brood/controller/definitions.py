@@ -12,6 +12,7 @@ from brood.controller.keys import Key
 from brood.controller.mergepatch import difference
 from brood.controller.pace import Pace
 from brood.controller.parts import Parts
+from brood.controller.schedules import Schedules
 from brood.controller.stalled import mark_stalled
 from brood.engine.snapshot import DefinitionProblem
 from brood.views import DefinitionView, Malformed
@@ -25,6 +26,7 @@ class Definitions:
         self._cache = parts.cache
         self._writer = parts.writer
         self._now = parts.now
+        self._schedules = Schedules(parts)
         self._pace = Pace(parts.config.definition_interval)
 
     async def process(self, key: Key) -> None:
@@ -61,7 +63,16 @@ class Definitions:
 
     async def _write(self, key: Key, view: DefinitionView) -> None:
         active = self._cache.active_runs(key.namespace, key.name)
-        status = status_of(view, problem=self._parts.revisions.problem(view), active=active, now=self._now())
+        problem = self._parts.revisions.problem(view)
+        status = status_of(view, problem=problem, active=active, now=self._now())
+        if problem is None:
+            scheduled = await self._schedules.advance(key, view)
+            status = replace(
+                status,
+                last_schedule_time=scheduled.last_tick,
+                next_schedule_time=scheduled.next_tick,
+                last_run_revision=scheduled.last_revision,
+            )
         patch = difference(status_to_json(view.status), status_to_json(status))
         wait = self._pace.wait(view.meta.uid) if patch.keys() == {"activeRuns"} else 0.0
         if not patch:

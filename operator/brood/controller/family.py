@@ -20,6 +20,7 @@ class Family:
         self._by_uid: dict[str, RunView] = {}
         self._children: dict[str, ChildIndex] = {}
         self._live: dict[Name, set[str]] = {}  # root -> names of unfinished runs below it
+        self._roots: dict[Name, dict[str, RunView]] = {}  # namespace, definition -> uid -> root run that names it
         self._recorded: dict[str, dict[str, tuple[str, ...]]] = {}  # uid -> task -> the ranges that were taken over
 
     def put(self, run: RunView) -> None:
@@ -30,6 +31,8 @@ class Family:
             self.remove(before)
         self._by_name[name] = run
         self._by_uid[run.meta.uid] = run
+        if run.is_root and run.spec.definition_ref.name is not None:
+            self._roots.setdefault((name[0], run.spec.definition_ref.name), {})[run.meta.uid] = run
         if run.spec.parent_ref is not None:
             self._children.setdefault(run.spec.parent_ref.uid, ChildIndex()).put(run)
             root = (run.meta.namespace, run.root)
@@ -46,6 +49,11 @@ class Family:
         if known is not None and known.meta.uid == run.meta.uid:
             del self._by_name[name]
         self._by_uid.pop(run.meta.uid, None)
+        roots = self._roots.get((name[0], run.spec.definition_ref.name or ""))
+        if roots is not None:
+            roots.pop(run.meta.uid, None)
+            if not roots:
+                del self._roots[name[0], run.spec.definition_ref.name or ""]
         self._recorded.pop(run.meta.uid, None)
         if run.spec.parent_ref is not None:
             self._leave_family(run, run.spec.parent_ref.uid)
@@ -74,6 +82,10 @@ class Family:
     def get(self, namespace: str, name: str) -> RunView | None:
         """Return the run of that name."""
         return self._by_name.get((namespace, name))
+
+    def roots_of(self, namespace: str, definition: str) -> tuple[RunView, ...]:
+        """Return the root runs that name a definition."""
+        return tuple(self._roots.get((namespace, definition), {}).values())
 
     def by_uid(self, uid: str) -> RunView | None:
         """Return the run of that uid."""

@@ -12,6 +12,7 @@ from brood.api import labels
 from brood.api.base import API_VERSION, format_time
 from brood.api.names import short_hash
 from brood.cluster.port import Manifest
+from brood.engine.schedule import ScheduledRun
 from brood.views import ChildRequest, ClaimRequest, ConfigMapRequest, DefinitionView, EventRequest, Meta
 
 COMPONENT: Final = "brood"
@@ -66,6 +67,19 @@ def child_run(request: ChildRequest) -> Manifest:
         "labels": child_labels(request),
         "ownerReferences": owner(request.parent, request.parent_uid),
     }
+    return {"apiVersion": API_VERSION, "kind": "JobRun", "metadata": metadata, "spec": spec}
+
+
+def scheduled_run(view: DefinitionView, made: ScheduledRun) -> Manifest:
+    """Return the root run that a schedule makes; the definition does not own it, so that its history outlives it."""
+    metadata: dict[str, Any] = {
+        "namespace": view.meta.namespace,
+        "name": made.name,
+        "labels": {labels.SCHEDULED_BY: view.meta.name, labels.MANAGED_BY: labels.MANAGED_BY_BROOD},
+    }
+    if made.tick is not None:
+        metadata["annotations"] = {labels.SCHEDULED_TIME: format_time(made.tick)}
+    spec = {"definitionRef": {"name": view.meta.name}}
     return {"apiVersion": API_VERSION, "kind": "JobRun", "metadata": metadata, "spec": spec}
 
 

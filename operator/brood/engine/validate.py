@@ -5,6 +5,7 @@ The operator writes the findings into `Ready=False, InvalidSpec`; `brood lint` a
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from brood.api.container import EnvVar
 from brood.api.jobdefinition import JobDefinitionSpec, Param
@@ -37,6 +38,7 @@ def problems(spec: JobDefinitionSpec) -> tuple[Problem, ...]:
         found += _own_templates(local.env, local.max_active_tasks, local.params, path)
         found += _graph(spec, local.tasks, local.params, path)
     found += _handlers(spec)
+    found += _time_zone(spec)
     return tuple(found)
 
 
@@ -184,6 +186,16 @@ def _cycles(tasks: Sequence[Task], path: str) -> Iterator[Problem]:
             elif not state[following]:
                 stack.append((following, iter(nodes[following].predecessors)))
                 trail.append(following)
+
+
+def _time_zone(spec: JobDefinitionSpec) -> Iterator[Problem]:
+    zone = spec.schedule.time_zone if spec.schedule is not None else None
+    if zone is None:
+        return
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield Problem("spec.schedule.timeZone", f"{zone!r} is no time zone of the IANA database, such as Europe/Berlin")
 
 
 def _handlers(spec: JobDefinitionSpec) -> Iterator[Problem]:

@@ -5,7 +5,9 @@ import io
 import itertools
 import json
 import logging
+import os
 import re
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -28,9 +30,9 @@ from brood.controller.endpoints import Endpoints, Listen
 from brood.controller.kopfsettings import UNFINISHED, Endless, NoDiffBase, door_settings, where
 from brood.controller.logs import LogFormat, LogLevel, set_up_logs
 from brood.controller.metrics import Metrics, pending_reason
-from brood.controller.operator import Operator, Options, handlers
+from brood.controller.operator import Operator, Options, handlers, serve
 from tests.manifests import definition, run
-from tests.unit.kubernetes.server import answer, running, status
+from tests.unit.kubernetes.server import answer, kubeconfig, running, status
 from tests.unit.kubernetes.views import pod_view
 
 # --- kopf ---
@@ -315,3 +317,47 @@ def test_without_a_cluster_it_says_where_it_looked(stream: io.StringIO) -> None:
 @pytest.mark.parametrize("wrong", [["--lease-duration", "1"], ["--metrics-port", "70000"], ["--log-format", "xml"]])
 def test_a_wrong_option_is_refused(wrong: list[str]) -> None:
     assert CliRunner().invoke(command.app, wrong).exit_code == 2
+
+
+# --- the loop around kopf ---
+
+
+class Kopf:
+    """Stands in for ``kopf.operator``: fails so many times, then ends as after TERM."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.runs = 0
+
+    async def __call__(self, **_: Any) -> None:
+        self.runs += 1
+        if self.runs <= self.failures:
+            raise RuntimeError("Error in the watch-stream")
+
+
+async def test_when_kopf_gives_up_the_shell_is_put_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in = Kopf(failures=3)
+    monkeypatch.setattr(kopf, "operator", stand_in)
+    monkeypatch.setattr("brood.controller.operator.RESTART_SECONDS", (0.01, 0.02))
+    options = Options(kubeconfig=kubeconfig(tmp_path, "http://127.0.0.1:1"))
+    with structlog.testing.capture_logs() as lines:
+        async with asyncio.timeout(10):
+            await serve(options, Config())
+    assert stand_in.runs == 4
+    assert [line["log_level"] for line in lines] == ["info", "error", "error", "error"]
+
+
+async def test_term_ends_the_operator_while_it_waits_to_put_the_shell_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = Kopf(failures=100)
+    monkeypatch.setattr(kopf, "operator", stand_in)
+    monkeypatch.setattr("brood.controller.operator.RESTART_SECONDS", (30.0, 30.0))
+    options = Options(kubeconfig=kubeconfig(tmp_path, "http://127.0.0.1:1"))
+    serving = asyncio.create_task(serve(options, Config()))
+    await until(lambda: stand_in.runs == 1)
+    await asyncio.sleep(0)  # it waits, and listens for signals, from now on
+    os.kill(os.getpid(), signal.SIGTERM)
+    async with asyncio.timeout(5):
+        await serving
+    assert stand_in.runs == 1

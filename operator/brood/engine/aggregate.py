@@ -1,20 +1,17 @@
 """The aggregate of a parallel task: one JSON text with the counts, every item's result, and the outputs of the good ones (§3)."""
 
 import json
-from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from brood.engine.calls import child_outputs
+from brood.engine.children import child_outputs
 from brood.engine.draft import Draft, NeedsValues
 from brood.engine.graph import Node
+from brood.engine.itemends import Ends
 from brood.engine.items import Items
 
-if TYPE_CHECKING:
-    from brood.engine.parallel import Ends
 
-
-def build(draft: Draft, node: Node, items: Items, ends: "Ends") -> str:
+def build(draft: Draft, node: Node, items: Items, ends: Ends) -> str:
     """Return the aggregate in item order.
 
     Raises
@@ -50,7 +47,7 @@ def build(draft: Draft, node: Node, items: Items, ends: "Ends") -> str:
     return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
 
 
-def _status(index: int, ends: "Ends") -> str:
+def _status(index: int, ends: Ends) -> str:
     if index in ends.completed:
         return "success"
     if index in ends.failed:

@@ -11,7 +11,7 @@ from brood.api.names import object_name
 from brood.api.status import ArtifactFile
 from brood.engine.draft import Draft
 from brood.engine.graph import Body, Node
-from brood.engine.scope import Scope
+from brood.engine.scope import Scope, files_of
 from brood.templating import TemplateError
 from brood.views import Artifact, ArtifactRule, ArtifactSource, ClaimRequest, RunView, VolumeUse
 
@@ -84,7 +84,7 @@ def keep(draft: Draft, node: Node, kept: Iterable[Artifact]) -> None:
     row = draft.row(node)
     place = f"file://{posixpath.join(draft.snapshot.volume_root, directory(draft.run, node.name, row.attempt))}"
     files = [ArtifactFile(task=node.name, path=one.path, size=one.size, url=f"{place}/{one.path}") for one in kept]
-    draft.files.extend(files)
+    draft.new_files.extend(files)
     draft.set(node, artifacts=len(files))
 
 
@@ -153,19 +153,9 @@ def _children(draft: Draft, scope: Scope, fork: Node) -> Iterator[tuple[str, Run
         yield (fork.name if index < 0 else f"{fork.name}.{index}"), newest[index]
 
 
-def files_of(draft: Draft, run: RunView) -> list[ArtifactFile]:
-    """Return all files that a run's tasks kept, read from the list's ConfigMap where the status holds only the first 100."""
-    kept = run.status.artifacts
-    if kept is None:
-        return []
-    if kept.list_ref is None:
-        return list(kept.files)
-    return read_list(draft.values({"list": kept.list_ref})["list"])
-
-
-def read_list(text: str) -> list[ArtifactFile]:
-    """Read the list that `write_list` wrote."""
-    return [ArtifactFile(**one) for one in json.loads(text)]
+def all_files(draft: Draft) -> list[ArtifactFile]:
+    """Return all files of this run, those that this plan records among them."""
+    return [*files_of(draft, draft.run), *draft.new_files]
 
 
 def write_list(files: Iterable[ArtifactFile]) -> str:

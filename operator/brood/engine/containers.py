@@ -124,34 +124,34 @@ def _succeed(draft: Draft, node: Node, result: TaskResult) -> None:
 
 def _failed(draft: Draft, node: Node, result: TaskResult, ended: datetime) -> None:
     """Take in an attempt that failed by itself: another follows, or the task has failed for good."""
-    due = _retry_at(draft, node, result, ended)
+    due, counts = _retry_at(draft, node, result, ended)
     if due is None:
         _keep(draft, node, result)
+        draft.set(node, **counts)
         end_failed(draft, node, str(result.reason), result.message, exit_code=result.exit_code, at=ended)
     elif draft.stop:
         _stop(draft, node, result, f"not retried after: {result.message}")
     else:
         attempt = draft.row(node).attempt
-        draft.set(node, pod_name=None, next_attempt_time=due, exit_code=result.exit_code)
+        draft.set(node, pod_name=None, next_attempt_time=due, exit_code=result.exit_code, **counts)
         told = f"until {due:%H:%M:%S}; attempt {attempt}: {result.reason}: {result.message}"
         draft.wait(node, WaitingReason.RETRY_BACKOFF, told)
 
 
-def _retry_at(draft: Draft, node: Node, result: TaskResult, ended: datetime) -> datetime | None:
-    """Count a failed attempt, and return when the next one may start; None where there is none."""
+def _retry_at(draft: Draft, node: Node, result: TaskResult, ended: datetime) -> tuple[datetime | None, dict[str, int]]:
+    """Return when the next attempt may start (None: never), and how the row counts the failed one."""
     row, policy = draft.row(node), node.task.retry_policy
     if result.infrastructure:
         limit = retry.INFRA_RETRIES if node.task.infra_retries is None else node.task.infra_retries
         if row.infra_retries >= limit:
-            return None
-        draft.set(node, infra_retries=row.infra_retries + 1)
-        return retry.infra_due(retries=row.infra_retries + 1, ended=ended)
+            return None, {}
+        retries = row.infra_retries + 1
+        return retry.infra_due(retries=retries, ended=ended), {"infra_retries": retries}
     failures = row.failures + 1
-    draft.set(node, failures=failures)
     code = result.exit_code if result.reason in _OWN_FAILURES else None
     if policy is None or not retry.may_retry(policy, failures=failures, exit_code=code):
-        return None
-    return retry.due(policy, failures=failures, ended=ended)
+        return None, {"failures": failures}
+    return retry.due(policy, failures=failures, ended=ended), {"failures": failures}
 
 
 def _stop(draft: Draft, node: Node, result: TaskResult, message: str) -> None:

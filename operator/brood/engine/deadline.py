@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from math import ceil
 
+from brood.api.reasons import TaskReason
 from brood.engine.draft import Draft
 from brood.engine.suspend import suspended_time
 
@@ -17,6 +18,17 @@ def deadline_of(draft: Draft) -> datetime | None:
     if started is None or not seconds:
         return None
     return started + timedelta(seconds=min(seconds)) + suspended_time(draft.run, draft.now)
+
+
+def overran(draft: Draft, ended: datetime) -> bool:
+    """Whether an attempt that ended then was still running when the deadline passed.
+
+    "A task that was running is Failed, `DeadlineExceeded`, whatever its body" (§2.1); one that had ended before is what it was,
+    although that may be seen only afterwards.
+    """
+    if draft.stop != TaskReason.DEADLINE_EXCEEDED or draft.deadline is None:
+        return False
+    return draft.deadline_seen or ended > draft.deadline
 
 
 def remaining_seconds(draft: Draft) -> int | None:

@@ -4,7 +4,7 @@ import heapq
 
 from brood.api.phases import TaskPhase
 from brood.api.reasons import TaskReason, WaitingReason
-from brood.engine import calls, containers, forks, parallel
+from brood.engine import calls, forks, parallel, podstart
 from brood.engine.continueon import end_failed
 from brood.engine.draft import Draft
 from brood.engine.graph import Body, Node
@@ -39,7 +39,7 @@ def _decide(draft: Draft, node: Node, limit: int | None) -> bool:
     row = draft.row(node)
     if row.pod_name is not None:
         return False
-    began = row.attempt > 0 or row.failures > 0 or row.infra_retries > 0
+    began = row.attempt > 0
     if draft.stop == TaskReason.DEADLINE_EXCEEDED:
         draft.end(node, TaskPhase.FAILED if began else TaskPhase.CANCELLED, draft.stop, "the run's deadline passed")
         return True
@@ -54,7 +54,7 @@ def _decide(draft: Draft, node: Node, limit: int | None) -> bool:
     if draft.suspended:
         hold(draft, node)
         return False
-    if row.next_attempt_time is not None and row.waiting_since is None and draft.now < row.next_attempt_time:
+    if row.next_attempt_time is not None and draft.now < row.next_attempt_time:
         draft.wake(row.next_attempt_time)
         return False
     return _start(draft, node, limit)
@@ -108,6 +108,8 @@ def _start(draft: Draft, node: Node, limit: int | None) -> bool:
         draft.wait(node, WaitingReason.MAX_ACTIVE_TASKS, f"maxActiveTasks: {limit} tasks are active")
         return False
     if node.task.parallel is not None:
+        if node.body is Body.CONTAINER and not _upstream_recorded(draft, node):
+            return False
         started = parallel.start(draft, node)
     elif node.body is Body.FORK:
         started = forks.start_fork(draft, node)
@@ -116,7 +118,16 @@ def _start(draft: Draft, node: Node, limit: int | None) -> bool:
     elif node.body is Body.RUN:
         started = calls.start(draft, node)
     else:
-        started = containers.start(draft, node)
+        started = podstart.start(draft, node)
     ended = draft.ended(node)
     draft.active += started and counts and not ended
     return ended
+
+
+def _upstream_recorded(draft: Draft, node: Node) -> bool:
+    """Whether the items' child runs, which read what is upstream from this run's status, would find all of it there."""
+    if all(draft.is_recorded(at) for at in node.upstream):
+        return True
+    draft.urgent = True
+    draft.wake(draft.now)
+    return False

@@ -1,11 +1,11 @@
 """One pass over one run: the rows as they are changing, and what the plan will ask for.
 
-Policies read and change a `Draft`; `Draft.plan` makes the immutable `Plan` of it. A draft lives for one call of `plan`.
+Policies read and change a `Draft`; `engine.reconcile` makes the immutable `Plan` of it. A draft lives for one call of `plan`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from brood.api.phases import TaskPhase
@@ -15,9 +15,11 @@ from brood.engine.graph import Graph, Node
 from brood.engine.plan import ChildShutdown, PodDeletion
 from brood.engine.routes import ENDED, fired_route
 from brood.engine.snapshot import Snapshot
-from brood.views import ChildRequest, ClaimRequest, ConfigMapRequest, EventRequest, PodAttempt, PodRequest, PodView
+from brood.views import ChildRequest, ClaimRequest, ConfigMapRequest, EventRequest, PodAttempt, PodRequest
 
 MESSAGE_LENGTH = 256
+ASK_AGAIN = timedelta(seconds=10)
+"""After which time something is asked for again that the server refused, and without which a row cannot be recorded."""
 
 
 class NeedsValues(Exception):
@@ -38,16 +40,15 @@ class Draft:
         self.params = params
         self.run = snapshot.run
         status = snapshot.run.status
-        known = {row.name: row for row in status.tasks}
-        handled = {row.name: row for row in status.handlers}
-        self.rows: list[TaskStatus] = [known.get(node.name) or TaskStatus(name=node.name) for node in graph.nodes]
-        self.rows += [handled.get(node.name) or TaskStatus(name=node.name) for node in graph.handlers]
+        self.rows: list[TaskStatus] = [*_rows_of(graph.nodes, status.tasks)]
+        self.rows += _rows_of(graph.handlers, status.handlers)
         self.outputs: dict[str, str] = dict(status.outputs)
         self.output_refs = dict(status.output_refs)
-        self.files: list[ArtifactFile] = []  # filled by the caller: a long list is read from a ConfigMap
+        self.new_files: list[ArtifactFile] = []  # that this plan records
         self.fresh_values: dict[tuple[str, str], str] = {}  # of ConfigMaps that this plan asks for
         self.lock_label = ""
         self.deadline: datetime | None = None
+        self.deadline_seen = False  # the status says already that it has passed
         self.suspended = False
         self.replaced = ""  # by which newer run of the key, in one line
         self.stop = ""  # why nothing new starts: a TaskReason (Interrupted, Terminated, DeadlineExceeded) or ""
@@ -58,7 +59,7 @@ class Draft:
         self.claim: ClaimRequest | None = None
         self.deletions: list[PodDeletion] = []
         self.shutdowns: list[ChildShutdown] = []
-        self.releases: list[PodView] = []
+        self.urgent = False  # something waits for nothing but the status that this plan writes
         self.events: list[EventRequest] = []
         self.wake_at: datetime | None = None
 
@@ -78,7 +79,22 @@ class Draft:
 
     def wait(self, node: Node, reason: str = "", message: str = "") -> None:
         """Say why a task is not running."""
-        self.set(node, phase=TaskPhase.PENDING, reason=reason, message=cut(message))
+        self.set(node, phase=TaskPhase.PENDING, reason=str(reason), message=cut(message))
+
+    def say(self, node: Node, reason: str, message: str) -> None:
+        """Say for what a task, or something in it, waits; nothing is said of a row that is final."""
+        if not self.ended(node):
+            self.set(node, reason=str(reason), message=cut(message))
+
+    def hold(self, node: Node, reason: str, message: str) -> None:
+        """Leave a row as it is, because what it would record cannot be stored now."""
+        self.say(node, reason, message)
+        self.wake(self.now + ASK_AGAIN)
+
+    def is_recorded(self, position: int) -> bool:
+        """Whether the end of a task stands in the status already, not only in this draft."""
+        tasks = self.run.status.tasks
+        return position < len(tasks) and tasks[position].phase in ENDED
 
     def end(self, node: Node, phase: TaskPhase, reason: str = "", message: str = "", **changes: Any) -> None:
         """End a row for good."""
@@ -153,6 +169,13 @@ class Draft:
             return text
         ref = self.output_refs.get(name)
         return None if ref is None else self.values({name: ref})[name]
+
+
+def _rows_of(nodes: Sequence[Node], rows: Sequence[TaskStatus]) -> Iterator[TaskStatus]:
+    """Yield the row of each task in the order of the list; a new one where the status has none."""
+    known = {row.name: row for row in rows}
+    for node in nodes:
+        yield known.get(node.name) or TaskStatus(name=node.name)
 
 
 def cut(message: str) -> str:

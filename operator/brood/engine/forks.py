@@ -1,42 +1,50 @@
 """`fork` and `await`: children that are not waited for where they are made, and the task that waits for them (§1.1)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 from brood.api.phases import RunPhase, TaskPhase
 from brood.api.reasons import TaskReason
-from brood.engine.calls import GOOD, call_params, child_request, has_started, refused, resolve, stop_child, timeout_at
+from brood.engine import refusals
+from brood.engine.children import GOOD, ended_at, has_started, stop_child
+from brood.engine.childstart import DefinitionMissing, call_params, child_request, resolve
 from brood.engine.continueon import end_failed
+from brood.engine.deadline import overran
 from brood.engine.draft import Draft
-from brood.engine.graph import Body, Node
-from brood.engine.parallel import all_ended, cancelled_by_stop
+from brood.engine.graph import Node
+from brood.engine.itemends import all_ended
 from brood.engine.ranges import IndexRanges
 from brood.engine.scope import context, own_scope
+from brood.engine.shutdown import shutdown_reason
 from brood.templating import TemplateError
 from brood.views import RunView
 
 
+def observe_fork(draft: Draft, node: Node) -> None:
+    """End a fork whose child exists, although a lost status does not say so: "the task succeeds when the child run exists" (§1.1)."""
+    for child in draft.snapshot.children.of(node.name):
+        at = child.meta.created_at
+        draft.end(node, TaskPhase.SUCCEEDED, attempt=1, child_name=child.meta.name, start_time=at, completion_time=at)
+
+
 def start_fork(draft: Draft, node: Node) -> bool:
     """Ask for the child of a fork; the task has succeeded when it exists."""
-    existing = draft.snapshot.children.of(node.name)
-    if existing:
-        draft.end(
-            node,
-            TaskPhase.SUCCEEDED,
-            attempt=1,
-            child_name=existing[-1].meta.name,
-            start_time=existing[-1].meta.created_at,
-        )
-        return True
     call = node.task.fork
-    if call is None or (target := resolve(draft, node)) is None:
+    if call is None:
         return False
     try:
+        target = resolve(draft, node)
+        if target is None:
+            return False
         params = call_params(call, context(own_scope(draft)), field=f"tasks[{node.name}].fork")
+    except DefinitionMissing as missing:
+        end_failed(draft, node, missing.reason, str(missing))
+        return False
     except TemplateError as error:
         end_failed(draft, node, TaskReason.TEMPLATE_ERROR, str(error))
         return False
     request = child_request(draft, node, target, params, attempt=1)
-    if refused(draft, node, request.name):
+    if refusals.refused(draft, node, request.name):
         return False
     draft.children.append(request)
     draft.end(node, TaskPhase.SUCCEEDED, attempt=1, child_name=request.name, start_time=draft.now)
@@ -61,6 +69,11 @@ def open_forks(draft: Draft, node: Node) -> bool:
     if not attempts:
         return any(request.task == node.name for request in draft.children)
     return not attempts[-1].status.finished
+
+
+def ended_children(draft: Draft, fork: Node) -> Iterator[RunView]:
+    """Yield the children of a fork that have ended: O(items)."""
+    return (child for child in draft.snapshot.children.all(fork.name) if child.status.finished)
 
 
 def bad_children(draft: Draft, fork: Node) -> Iterator[tuple[str, str, bool]]:
@@ -90,16 +103,20 @@ def _told(child: RunView | None, name: str) -> tuple[str, str, bool]:
 
 
 def stop_cancelled(draft: Draft, fork: Node) -> bool:
-    """Whether this run's own shutdown cancelled children or items of a fork."""
-    row = draft.row(fork)
-    if not draft.stop or row.phase is not TaskPhase.SUCCEEDED:
+    """Whether this run's own shutdown, before any deadline, cancelled children or items of a fork."""
+    row, reason = draft.row(fork), shutdown_reason(draft)
+    if reason is None or row.phase is not TaskPhase.SUCCEEDED:
         return False
     if fork.task.parallel is not None and row.items is not None:
-        return any(cancelled_by_stop(draft, fork, index) for index in IndexRanges.parse(row.items.cancelled_indexes))
+        indexes = IndexRanges.parse(row.items.cancelled_indexes)
+        return any(_by_shutdown(draft, draft.snapshot.children.of(fork.name, index)) for index in indexes)
     attempts = draft.snapshot.children.of(fork.name)
-    if not attempts or attempts[-1].status.phase is not RunPhase.CANCELLED:
-        return False
-    return draft.stops_pods or not has_started(attempts[-1])
+    return bool(attempts) and attempts[-1].status.phase is RunPhase.CANCELLED and _by_shutdown(draft, attempts)
+
+
+def _by_shutdown(draft: Draft, attempts: Sequence[RunView]) -> bool:
+    """Whether a shutdown cancelled a child or item: it never started, or Terminate stopped it."""
+    return draft.stop == TaskReason.TERMINATED or not attempts or not has_started(attempts[-1])
 
 
 def start_await(draft: Draft, node: Node) -> bool:
@@ -111,25 +128,38 @@ def start_await(draft: Draft, node: Node) -> bool:
 
 def observe_await(draft: Draft, node: Node) -> None:
     """End an await when the children of all its forks have ended; forks without a child are ignored."""
-    forks = [draft.graph.nodes[at] for at in node.wait_forks if draft.graph.nodes[at].body is Body.FORK]
+    forks = [draft.graph.nodes[at] for at in node.wait_forks]
     waiting = [fork.name for fork in forks if open_forks(draft, fork)]
     if waiting:
-        draft.set(node, message=f"waits for the children of {', '.join(waiting)}"[:256])
-        over = timeout_at(node, draft.row(node).start_time or draft.now)
-        if over is not None and draft.now >= over:
-            end_failed(draft, node, TaskReason.DEADLINE_EXCEEDED, f"not done within {node.task.timeout_seconds} s")
-        elif over is not None:
-            draft.wake(over)
+        _wait_on(draft, node, waiting)
         return
     bad = [(fork.name, *one) for fork in forks for one in bad_children(draft, fork)]
-    if not bad:
+    if draft.stop == TaskReason.DEADLINE_EXCEEDED and _overran(draft, forks):
+        draft.end(node, TaskPhase.FAILED, draft.stop, "the run's deadline passed")
+    elif not bad:
         draft.end(node, TaskPhase.SUCCEEDED)
-    elif draft.stop == TaskReason.DEADLINE_EXCEEDED:
-        draft.end(node, TaskPhase.FAILED, TaskReason.DEADLINE_EXCEEDED, "the run's deadline passed")
-    elif draft.stop and any(stop_cancelled(draft, fork) for fork in forks):
-        draft.end(node, TaskPhase.CANCELLED, draft.stop)
+    elif any(stop_cancelled(draft, fork) for fork in forks):
+        draft.end(node, TaskPhase.CANCELLED, shutdown_reason(draft) or draft.stop)
     else:
         _fail(draft, node, bad)
+
+
+def _wait_on(draft: Draft, node: Node, waiting: list[str]) -> None:
+    """Say for what an await waits, and give up when its time is over."""
+    seconds = node.task.timeout_seconds
+    over = None if seconds is None else (draft.row(node).start_time or draft.now) + timedelta(seconds=seconds)
+    if over is not None and draft.now >= over and not draft.stops_pods:
+        end_failed(draft, node, TaskReason.DEADLINE_EXCEEDED, f"not done within {seconds} s")
+        return
+    draft.say(node, "", f"waits for the children of {', '.join(waiting)}")
+    if over is not None and draft.now < over:
+        draft.wake(over)
+
+
+def _overran(draft: Draft, forks: list[Node]) -> bool:
+    """Whether the deadline passed while an await was waiting."""
+    ends = [ended_at(child) for fork in forks for child in ended_children(draft, fork)]
+    return overran(draft, max(ends, default=draft.now))
 
 
 def _fail(draft: Draft, node: Node, bad: list[tuple[str, str, str, bool]]) -> None:

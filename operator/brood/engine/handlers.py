@@ -1,11 +1,9 @@
 """`handlers`: small Pods that run when the result is fixed, the matching one first, then `onExit` (§2.1)."""
 
 from brood.api.phases import RunPhase, TaskPhase
-from brood.api.reasons import TaskReason
-from brood.engine import containers
+from brood.engine import containers, podstart
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
-from brood.engine.plan import PodDeletion
 
 _FIRST = {
     RunPhase.SUCCEEDED: "onSuccess",
@@ -21,32 +19,28 @@ def handlers_for(draft: Draft, result: RunPhase) -> list[Node]:
     return [by_name[name] for name in (_FIRST.get(result, ""), "onExit") if name in by_name]
 
 
-def run_handlers(draft: Draft, result: RunPhase, *, stop: bool) -> bool:
+def run_handlers(draft: Draft, result: RunPhase) -> bool:
     """Run the handlers one after another; True when all have ended.
 
-    ``stop``: Terminate was set while they run; it stops them, never the result.
+    `Draft.stop` is Terminated where that was set while they run: "Terminate stops them, not the result" (§2.2).
     """
     for node in handlers_for(draft, result):
-        if draft.ended(node):
-            continue
-        containers.observe(draft, node)
+        if not draft.ended(node):
+            containers.observe(draft, node)
         row = draft.row(node)
-        if draft.ended(node):
-            continue
-        live = containers.live(draft, node)
-        if stop and live is not None:
-            if not live.pod.meta.deleting:
-                draft.deletions.append(PodDeletion(live.pod))
+        if not row.phase.ended and row.pod_name is None:
+            _start(draft, node)
+        if not draft.ended(node):
             return False
-        if stop:
-            draft.end(node, TaskPhase.CANCELLED, TaskReason.TERMINATED)
-            continue
-        if live is None and row.pod_name is None:
-            if row.next_attempt_time is not None and draft.now < row.next_attempt_time:
-                draft.wake(row.next_attempt_time)
-            else:
-                containers.start(draft, node)
-            if draft.ended(node):
-                continue
-        return False
     return True
+
+
+def _start(draft: Draft, node: Node) -> None:
+    """Start a handler, or wait until it may be tried again."""
+    row = draft.row(node)
+    if draft.stop:
+        draft.end(node, TaskPhase.CANCELLED, draft.stop)
+    elif row.next_attempt_time is not None and draft.now < row.next_attempt_time:
+        draft.wake(row.next_attempt_time)
+    else:
+        podstart.start(draft, node)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from brood.api.base import checked_text, reserved_name_problem
 from brood.api.jobdefinition import Param
 
 Value = str | int
@@ -27,8 +28,8 @@ class InvalidItem(Exception):
 class Item:
     """One item: its place in the list as written or rendered, and what its child run gets.
 
-    ``text`` is what `$BROOD_ITEM` holds; ``shown`` is `parameters` of the aggregate; ``positional`` says that the text is `$1`
-    of a child that declares no params.
+    ``text`` is what `$BROOD_ITEM` holds; ``shown`` is `parameters` of the aggregate: the item's text, or the object of final params;
+    ``positional`` says that the text is `$1` of a child that declares no params.
     """
 
     index: int
@@ -103,11 +104,8 @@ def expand(
     items: list[Item] = []
     for index, value in enumerate(values):
         item = _item(index, value, declared, call, container=container)
-        key = (
-            tuple(sorted(item.params.items(), key=lambda pair: pair[0])),
-            item.text if item.positional or container else None,
-        )
-        key = tuple((name, str(one)) for name, one in key[0]), key[1]
+        final = tuple(sorted((name, str(one)) for name, one in item.params.items()))
+        key = (final, item.text if item.positional else None)
         if key not in seen:
             seen.add(key)
             items.append(item)
@@ -123,18 +121,32 @@ def _item(
     container: bool,
 ) -> Item:
     text = text_of(value)
-    if "\0" in text:
-        msg = f"item {index} holds a NUL character, which neither environment nor arguments can carry"
-        raise InvalidItem(msg)
     if call is not None:
         params = dict(call(value, index))
-        return Item(index, params, text, {name: str(one) for name, one in params.items()})
+        return Item(index, params, text, {**params})
     if isinstance(value, dict):
-        named = {
-            name: one if isinstance(one, int) and not isinstance(one, bool) else text_of(one)
-            for name, one in value.items()
-        }
-        return Item(index, named, text, {name: text_of(one) for name, one in value.items()})
+        named = {_name(index, name): _value(index, one) for name, one in value.items()}
+        return Item(index, named, text, {**named})
+    checked = str(_value(index, text))
     if container or not declared:
-        return Item(index, {}, text, text, positional=True)
-    return Item(index, {declared[0].name: text}, text, text)
+        return Item(index, {}, checked, checked, positional=True)
+    return Item(index, {declared[0].name: checked}, checked, checked)
+
+
+def _name(index: int, name: str) -> str:
+    problem = reserved_name_problem(name)
+    if problem is not None:
+        msg = f"item {index}: {problem}"
+        raise InvalidItem(msg)
+    return name
+
+
+def _value(index: int, value: JsonValue) -> Value:
+    """Return a param's value: text or an integer; "booleans, floats and null become their JSON text" (§4)."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    try:
+        return checked_text(text_of(value))
+    except ValueError as error:
+        msg = f"item {index}: {error}"
+        raise InvalidItem(msg) from None

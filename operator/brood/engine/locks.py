@@ -1,6 +1,7 @@
 """What `concurrency` of a definition means for one root run, and the state of the key that it asks for."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from brood.api.names import short_hash
@@ -35,3 +36,19 @@ class LockState:
     waiters: tuple[RunView, ...] = ()
     max_active: int | None = None
     replacing: frozenset[str] = frozenset()  # uids of the waiters whose policy is Replace
+
+
+@dataclass(frozen=True, slots=True)
+class SlotState:
+    """What Pods, claims and runs of the namespace hold now, and the operator's limits; None: no limit."""
+
+    holders: Mapping[str, Collection[str]] = field(
+        default_factory=dict
+    )  # pool -> names of the live Pods that hold a slot
+    sizes: Mapping[str, int] = field(default_factory=dict)  # pools of the configuration; any other has one slot
+    pods: int = 0
+    max_pods: int | None = None
+    runs: int = 0  # admitted, unfinished root runs
+    max_runs: int | None = None
+    volumes: int = 0
+    max_volumes: int | None = None

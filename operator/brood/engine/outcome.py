@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from brood.api.phases import RunPhase, TaskPhase
 from brood.api.reasons import RunReason, TaskReason
 from brood.api.status import TaskStatus
+from brood.engine.children import ended_at
 from brood.engine.draft import Draft
-from brood.engine.forks import bad_children, open_forks, stop_cancelled
-from brood.engine.graph import Body, Graph, Node
-from brood.engine.parallel import allowed_failures
+from brood.engine.forks import bad_children, ended_children, open_forks, stop_cancelled
+from brood.engine.graph import Body, Node
+from brood.engine.parallel import allowed_failures, never_ran
+from brood.engine.ranges import IndexRanges
 from brood.engine.routes import counting_exit_code, fired_route, lets_pass
+from brood.engine.shutdown import shutdown_reason
 from brood.views import RunView
 
 
@@ -35,15 +38,14 @@ def outcome(draft: Draft) -> Outcome | None:
     forks = [node for node in nodes if node.body is Body.FORK]
     if draft.children or any(open_forks(draft, fork) for fork in forks) or draft.snapshot.children.live:
         return None
-    if draft.stop in {TaskReason.INTERRUPTED, TaskReason.TERMINATED} and _cancelled_something(draft, forks):
+    reason = shutdown_reason(draft)
+    if reason is not None and _cancelled_something(draft, forks):
         if draft.replaced:
             return Outcome(RunPhase.CANCELLED, RunReason.REPLACED, draft.replaced)
-        reason = RunReason.TERMINATED if draft.stop == TaskReason.TERMINATED else RunReason.INTERRUPTED
         return Outcome(RunPhase.CANCELLED, reason, f"shutdown: {draft.run.spec.shutdown}")
-    if draft.stop == TaskReason.DEADLINE_EXCEEDED:
-        return Outcome(
-            RunPhase.FAILED, RunReason.DEADLINE_EXCEEDED, f"not done by {draft.deadline:%Y-%m-%d %H:%M:%S} UTC"
-        )
+    if draft.stop == TaskReason.DEADLINE_EXCEEDED and _missed_deadline(draft, forks):
+        told = f"not done by {draft.deadline:%Y-%m-%d %H:%M:%S} UTC"
+        return Outcome(RunPhase.FAILED, RunReason.DEADLINE_EXCEEDED, told)
     failures = [node for node in nodes if draft.row(node).phase is TaskPhase.FAILED and not handled(draft, node)]
     direct = [(fork, one) for fork in forks if not _awaited(draft, fork) for one in bad_children(draft, fork)]
     if failures or direct:
@@ -63,15 +65,36 @@ def handled(draft: Draft, node: Node) -> bool:
 
 
 def _cancelled_something(draft: Draft, forks: list[Node]) -> bool:
-    if any(draft.row(node).phase is TaskPhase.CANCELLED for node in draft.graph.nodes):
-        return True
+    """Whether a shutdown that was seen cancelled a task, an item, or the child of a fork."""
+    for node in draft.graph.nodes:
+        row = draft.row(node)
+        if row.phase is TaskPhase.CANCELLED and row.reason != TaskReason.DEADLINE_EXCEEDED:
+            return True
+        if row.phase is TaskPhase.FAILED and row.reason == TaskReason.DEADLINE_EXCEEDED and row.items is not None:
+            cancelled = IndexRanges.parse(row.items.cancelled_indexes)
+            if any(never_ran(draft.snapshot.children.of(node.name, index)) for index in cancelled):
+                return True
     return any(stop_cancelled(draft, fork) for fork in forks)
+
+
+def _missed_deadline(draft: Draft, forks: list[Node]) -> bool:
+    """Whether something was still to be done when the deadline passed; what had ended by then may be seen only afterwards."""
+    deadline = draft.deadline
+    if draft.deadline_seen or deadline is None:
+        return True
+    for node in draft.graph.nodes:
+        row = draft.row(node)
+        if row.phase is TaskPhase.CANCELLED or (row.completion_time or draft.now) > deadline:
+            return True
+        if row.reason == TaskReason.DEADLINE_EXCEEDED and row.completion_time == deadline:
+            return True
+    return any(ended_at(child) > deadline for fork in forks for child in ended_children(draft, fork))
 
 
 def _awaited(draft: Draft, fork: Node) -> bool:
     """Whether an await ran for a fork: its children count through that."""
     return any(
-        fork.position in node.wait_forks and draft.row(node).phase in _STARTED
+        fork.position in node.wait_forks and draft.row(node).start_time is not None
         for node in draft.graph.nodes
         if node.body is Body.AWAIT
     )
@@ -93,7 +116,7 @@ def _partially(draft: Draft) -> bool:
             return True
         if row.phase is TaskPhase.SUCCEEDED and node.body is not Body.FORK and _tolerated(node, row):
             return True
-    return any(child.status.phase is RunPhase.PARTIALLY_SUCCEEDED for child in _children_that_count(draft, draft.graph))
+    return any(child.status.phase is RunPhase.PARTIALLY_SUCCEEDED for child in _children_that_count(draft))
 
 
 def _tolerated(node: Node, row: TaskStatus) -> bool:
@@ -104,15 +127,11 @@ def _tolerated(node: Node, row: TaskStatus) -> bool:
     return 0 < bad <= allowed_failures(node.task.parallel, row.items.total) and not row.items.skipped
 
 
-def _children_that_count(draft: Draft, graph: Graph) -> Iterator[RunView]:
-    """Yield the last child of each task and item."""
-    for node in graph.nodes:
+def _children_that_count(draft: Draft) -> Iterator[RunView]:
+    """Yield the last child of each task and item; a failed attempt before it was not PartiallySucceeded anyway."""
+    for node in draft.graph.nodes:
         if node.task.parallel is not None or node.body in {Body.RUN, Body.FORK}:
-            newest: dict[int | None, RunView] = {}
-            for child in draft.snapshot.children.all(node.name):
-                if child.index not in newest or newest[child.index].attempt < child.attempt:
-                    newest[child.index] = child
-            yield from newest.values()
+            yield from draft.snapshot.children.all(node.name)
 
 
 def _let_pass(draft: Draft) -> str:

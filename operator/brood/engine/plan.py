@@ -59,6 +59,7 @@ class Plan:
     status_first: bool = False
     status_can_wait: bool = False  # only counters and Running marks changed: may be put off for a moment and coalesced
     releases: tuple[PodView, ...] = ()
+    waits_for_slots: bool = False  # a pool or a limit of the namespace holds something back: look again when it changes
     delete_run: bool = False  # its ttlSecondsAfterFinished is over
     events: tuple[EventRequest, ...] = ()
     wake_at: datetime | None = None

@@ -9,22 +9,23 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from brood.api.conditions import get_condition
+from brood.api.jobrun import Shutdown
 from brood.api.phases import RunPhase, TaskPhase
 from brood.api.reasons import ConditionType, RunReason, TaskReason, WaitingReason
-from brood.api.status import JobRunStatus
-from brood.engine import artifacts, calls, containers, forks, parallel
+from brood.api.status import JobRunStatus, TaskStatus
+from brood.engine import calls, containers, forks, parallel
 from brood.engine.admission import admit
 from brood.engine.deadline import deadline_of
 from brood.engine.decide import decide_all
 from brood.engine.draft import Draft, NeedsValues
-from brood.engine.graph import Body, Graph
+from brood.engine.graph import Body, Graph, Node
 from brood.engine.handlers import run_handlers
 from brood.engine.limits import max_active_tasks
 from brood.engine.outcome import Outcome, outcome
 from brood.engine.params import resolve
 from brood.engine.plan import Plan, PodDeletion
 from brood.engine.retention import is_retained
-from brood.engine.shutdown import replaced_by, stop_of, terminated_during_handlers
+from brood.engine.shutdown import REASONS, deadline_recorded, replaced_by, stop_of, stop_of_handlers
 from brood.engine.snapshot import Snapshot
 from brood.engine.status import Verdict, with_condition, with_rows, with_verdict
 from brood.engine.suspend import account, is_suspended
@@ -67,9 +68,8 @@ def _advance(snapshot: Snapshot, graph: Graph, now: datetime) -> Plan:
     run = snapshot.run
     params = resolve(graph.params, run.spec.params)
     draft = Draft(snapshot, graph, now, params)
-    draft.files = artifacts.files_of(draft, run)
     draft.suspended = is_suspended(run)
-    draft.deadline = deadline_of(draft)
+    draft.deadline, draft.deadline_seen = deadline_of(draft), deadline_recorded(run.status)
     draft.lock_label = snapshot.lock.label if snapshot.lock is not None else ""
     draft.replaced = replaced_by(draft)
     draft.stop = stop_of(draft)
@@ -90,15 +90,14 @@ def _observe(draft: Draft) -> None:
     """Take in what became of Pods, children and items; count the tasks that hold a slot."""
     rows = draft.rows
     for node in draft.graph.nodes:
-        row = rows[node.position]
-        if row.phase.ended:
-            if node.body is Body.FORK:
-                if node.task.parallel is not None:
-                    parallel.advance(draft, node)
-                forks.stop_forked(draft, node)
-            continue
         if node.task.parallel is not None:
-            parallel.advance(draft, node)
+            _observe_items(draft, node)
+        elif node.body is Body.FORK:
+            if not rows[node.position].phase.ended:
+                forks.observe_fork(draft, node)
+            forks.stop_forked(draft, node)
+        elif rows[node.position].phase.ended:
+            continue
         elif node.body is Body.CONTAINER:
             containers.observe(draft, node)
         elif node.body is Body.RUN:
@@ -110,11 +109,20 @@ def _observe(draft: Draft) -> None:
         draft.active += row.phase is TaskPhase.RUNNING or (row.pod_name is not None and not row.phase.ended)
 
 
+def _observe_items(draft: Draft, node: Node) -> None:
+    """Take in the items of a task; of one whose start was not recorded although there are children, start it (again)."""
+    row = draft.row(node)
+    if row.items is None and not row.phase.ended and draft.snapshot.children.any(node.name) is not None:
+        parallel.start(draft, node)
+    elif node.body is Body.FORK or not row.phase.ended:
+        parallel.advance(draft, node)
+
+
 def _fix(draft: Draft, status: JobRunStatus, done: Outcome | None) -> JobRunStatus:
     """Say in the conditions what is going on, and fix the result when everything has ended."""
     run, now = draft.run, draft.now
-    if draft.stop in {TaskReason.INTERRUPTED, TaskReason.TERMINATED}:
-        reason = RunReason.REPLACED if draft.replaced else draft.stop
+    if draft.replaced or run.spec.shutdown is not None:
+        reason = RunReason.REPLACED if draft.replaced else REASONS[run.spec.shutdown or Shutdown.TERMINATE]
         message = draft.replaced or f"shutdown: {run.spec.shutdown}"
         status = with_condition(
             status, ConditionType.INTERRUPTED, value=True, reason=reason, message=message, run=run, now=now
@@ -132,7 +140,8 @@ def _handle(draft: Draft, status: JobRunStatus) -> JobRunStatus:
     """Run the handlers; the phase is written after them."""
     run, now, result = draft.run, draft.now, status.result
     assert result is not None  # noqa: S101 - the caller's condition
-    if not run_handlers(draft, result, stop=terminated_during_handlers(run)):
+    draft.stop = stop_of_handlers(draft, status)
+    if not run_handlers(draft, result):
         return status
     rows = [row for row in draft.rows[len(draft.graph.nodes) :] if row.phase.ended]
     if rows:
@@ -163,39 +172,47 @@ def _line(draft: Draft) -> str:
 
 
 def _plan(draft: Draft, status: JobRunStatus, done: Outcome | None) -> Plan:
-    releases = tuple(_recorded(draft))
-    deletions = [*draft.deletions, *(PodDeletion(pod) for pod in releases if not is_retained(draft.graph, pod))]
     changed = status != draft.run.status
+    retained, done_with = _let_go(draft, recorded=not changed)
+    hurry = status.finished or retained or draft.urgent or draft.events
     return Plan(
         config_maps=tuple(draft.config_maps),
         claim=draft.claim,
         pods=tuple(draft.pods),
         children=tuple(draft.children),
         shutdowns=tuple(draft.shutdowns),
-        deletions=tuple(deletions),
+        deletions=(*draft.deletions, *(PodDeletion(pod) for pod in done_with)),
         status=status if changed else None,
         # A plan that tells something once is carried out whole: the next one would not tell it again.
-        status_can_wait=changed and done is None and not status.finished and not releases and not draft.events,
-        releases=releases,
+        status_can_wait=changed and done is None and not hurry,
+        releases=(*retained, *done_with),
         events=tuple(draft.events) if changed else (),
         wake_at=draft.wake_at,
     )
 
 
-def _recorded(draft: Draft) -> Iterator[PodView]:
-    """Yield the Pods with a finalizer whose end the rows tell."""
-    by_name = {node.name: node for node in draft.graph.nodes}
-    handlers = {node.name: node for node in draft.graph.handlers}
-    for nodes, pods in ((by_name, draft.snapshot.pods), (handlers, draft.snapshot.handler_pods)):
+def _let_go(draft: Draft, *, recorded: bool) -> tuple[list[PodView], list[PodView]]:
+    """Return the Pods whose finalizer goes, because the rows tell their end: those that stay, and those that are deleted.
+
+    A Pod that goes is deleted only when the status is written (``recorded``): its end could not be read from a deleted one.
+    """
+    retained: list[PodView] = []
+    done_with: list[PodView] = []
+    handlers = {node.name: node.position for node in draft.graph.handlers}
+    sources = ((draft.graph.positions, draft.snapshot.pods), (handlers, draft.snapshot.handler_pods))
+    for positions, pods in sources:
         for name, attempts in pods.items():
-            node = nodes.get(name)
-            row = draft.row(node) if node is not None else None
+            row = draft.rows[positions[name]] if name in positions else None
             for one in attempts:
-                if not one.pod.meta.finalizers:
-                    continue
-                over = row is None or row.phase.ended or one.pod.attempt < row.attempt or row.pod_name is None
-                if over:
-                    yield one.pod
+                pod = one.pod
+                if pod.meta.finalizers and _is_over(row, pod):
+                    (retained if is_retained(draft.graph, pod) else done_with).append(pod)
+    return retained, done_with if recorded else []
+
+
+def _is_over(row: TaskStatus | None, pod: PodView) -> bool:
+    """Whether a row tells what became of a Pod."""
+    return row is None or row.phase.ended or pod.attempt < row.attempt or row.pod_name is None
 
 
 def _held(snapshot: Snapshot) -> Iterator[PodView]:
@@ -207,12 +224,14 @@ def _held(snapshot: Snapshot) -> Iterator[PodView]:
 def _after_end(snapshot: Snapshot, now: datetime) -> Plan:
     """Let go of what is left, and delete the run when its time is over."""
     run = snapshot.run
-    releases = tuple(_held(snapshot))
+    held, graph = tuple(_held(snapshot)), snapshot.graph
+    gone = tuple(PodDeletion(pod) for pod in held if graph is not None and not is_retained(graph, pod))
     seconds = run.spec.ttl_seconds_after_finished
-    if seconds is None and snapshot.graph is not None:
-        seconds = snapshot.graph.spec.ttl_seconds_after_finished
+    if seconds is None and graph is not None:
+        seconds = graph.spec.ttl_seconds_after_finished
     ended = run.status.completion_time
     if seconds is None or ended is None or not run.is_root or run.gitops:
-        return Plan(releases=releases)
+        return Plan(deletions=gone, releases=held)
     over = ended + timedelta(seconds=seconds)
-    return Plan(releases=releases, delete_run=now >= over, wake_at=None if now >= over else over)
+    wake = None if now >= over else over
+    return Plan(deletions=gone, releases=held, delete_run=now >= over, wake_at=wake)

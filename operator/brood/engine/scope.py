@@ -4,7 +4,8 @@ A run sees its own params, rows and outputs. The child run of a container body w
 those of its parent, with the item's keys over the params (§4).
 """
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from brood.api.jobrun import RunDefinitionRef
@@ -29,13 +30,20 @@ class Scope:
     rows: Mapping[str, TaskStatus]
     outputs: Mapping[str, str]
     output_refs: Mapping[str, OutputRef]
-    files: list[ArtifactFile]
+    files: Callable[[], Sequence[ArtifactFile]]  # a long list is read from a ConfigMap, where somebody asks for it
 
 
 def own_scope(draft: Draft) -> Scope:
     """Return what the run's own templates see (live: rows change while the draft does)."""
     return Scope(
-        draft, draft.graph, draft.run, draft.params, _Rows(draft), draft.outputs, draft.output_refs, draft.files
+        draft,
+        draft.graph,
+        draft.run,
+        draft.params,
+        _Rows(draft),
+        draft.outputs,
+        draft.output_refs,
+        lambda: [*files_of(draft, draft.run), *draft.new_files],
     )
 
 
@@ -47,10 +55,19 @@ def pod_scope(draft: Draft) -> tuple[Scope, Node | None]:
     graph = parent_graph(draft)
     if graph is None:
         return own_scope(draft), None
-    files = list(parent.status.artifacts.files) if parent.status.artifacts else []
+    kept = parent
     params = {**resolve(graph.params, parent.spec.params or {}), **draft.params}
     rows = {row.name: row for row in parent.status.tasks}
-    scope = Scope(draft, graph, draft.run, params, rows, parent.status.outputs, parent.status.output_refs, files)
+    scope = Scope(
+        draft,
+        graph,
+        draft.run,
+        params,
+        rows,
+        parent.status.outputs,
+        parent.status.output_refs,
+        lambda: files_of(draft, kept),
+    )
     return scope, graph.node(draft.graph.nodes[0].name)
 
 
@@ -226,7 +243,7 @@ class _Written(Mapping[str, str]):
 
 def task_files(scope: Scope, row: TaskStatus) -> list[ArtifactFile]:
     """Return the kept files of a task in the order in which its `paths` list them."""
-    return [one for one in scope.files if one.task == row.name]
+    return [one for one in scope.files() if one.task == row.name]
 
 
 def _text(scope: Scope, name: str, small: Mapping[str, str], large: Mapping[str, OutputRef]) -> OutputText:
@@ -244,3 +261,18 @@ def _text(scope: Scope, name: str, small: Mapping[str, str], large: Mapping[str,
     made = OutputText(text)
     memo[key] = made
     return made
+
+
+def files_of(draft: Draft, run: RunView) -> list[ArtifactFile]:
+    """Return all files that a run's tasks kept, read from the list's ConfigMap where the status holds only the first 100."""
+    kept = run.status.artifacts
+    if kept is None:
+        return []
+    if kept.list_ref is None:
+        return list(kept.files)
+    return read_list(draft.values({"list": kept.list_ref})["list"])
+
+
+def read_list(text: str) -> list[ArtifactFile]:
+    """Read the list that `write_list` wrote."""
+    return [ArtifactFile(**one) for one in json.loads(text)]

@@ -6,27 +6,42 @@ from brood.api.reasons import ConditionType, RunReason, TaskReason
 from brood.api.status import JobRunStatus
 from brood.engine.concurrency import replacer
 from brood.engine.draft import Draft
-from brood.views import RunView
 
-_REASONS = {Shutdown.INTERRUPT: TaskReason.INTERRUPTED, Shutdown.TERMINATE: TaskReason.TERMINATED}
+REASONS = {Shutdown.INTERRUPT: TaskReason.INTERRUPTED, Shutdown.TERMINATE: TaskReason.TERMINATED}
+
+_RUN_REASONS: dict[str, RunReason] = {
+    one: one for one in (RunReason.INTERRUPTED, RunReason.TERMINATED, RunReason.REPLACED)
+}
 
 
 def stop_of(draft: Draft) -> str:
     """Return why the run is being stopped: DeadlineExceeded, Terminated, Interrupted, or "".
 
-    Which of shutdown and deadline came first is kept in the conditions, so that it holds over restarts; a deadline that passes
-    while a shutdown is under way does not matter any more.
+    A deadline still ends what an Interrupt lets run; what stops everything, Terminate or the deadline, is whichever came first. That
+    is kept in the conditions, so that it holds over restarts.
     """
-    status, wanted = draft.run.status, draft.run.spec.shutdown
-    if deadline_recorded(status):
+    wanted = draft.run.spec.shutdown
+    if draft.deadline_seen:
         return TaskReason.DEADLINE_EXCEEDED
     if draft.replaced:
         return TaskReason.TERMINATED
-    if wanted is not None and get_condition(status.conditions, ConditionType.INTERRUPTED) is not None:
-        return _REASONS[wanted]
+    seen = get_condition(draft.run.status.conditions, ConditionType.INTERRUPTED)
+    if seen is not None and seen.reason == TaskReason.TERMINATED:
+        return TaskReason.TERMINATED
     if draft.deadline is not None and draft.now >= draft.deadline:
         return TaskReason.DEADLINE_EXCEEDED
-    return _REASONS[wanted] if wanted is not None else ""
+    return REASONS[wanted] if wanted is not None else ""
+
+
+def shutdown_reason(draft: Draft) -> RunReason | None:
+    """Return the reason of a shutdown that may have cancelled something: one that came before the deadline; else None."""
+    if draft.stop in {TaskReason.INTERRUPTED, TaskReason.TERMINATED}:
+        return _RUN_REASONS[draft.stop]
+    seen = get_condition(draft.run.status.conditions, ConditionType.INTERRUPTED)
+    first = seen.last_transition_time if seen is not None else None
+    if seen is None or first is None or draft.deadline is None or first >= draft.deadline:
+        return None
+    return _RUN_REASONS.get(seen.reason)
 
 
 def replaced_by(draft: Draft) -> str:
@@ -47,7 +62,11 @@ def deadline_recorded(status: JobRunStatus) -> bool:
     return succeeded is not None and succeeded.reason == RunReason.DEADLINE_EXCEEDED
 
 
-def terminated_during_handlers(run: RunView) -> bool:
-    """Whether Terminate came after the result was fixed."""
-    seen = get_condition(run.status.conditions, ConditionType.INTERRUPTED)
-    return run.spec.shutdown is Shutdown.TERMINATE and (seen is None or seen.reason != RunReason.TERMINATED)
+def stop_of_handlers(draft: Draft, status: JobRunStatus) -> str:
+    """Return why handlers are stopped: a Terminate that came after the result was fixed; "" otherwise.
+
+    ``status`` is that of this plan, which notes a shutdown that was seen together with the end.
+    """
+    seen = get_condition(status.conditions, ConditionType.INTERRUPTED)
+    late = seen is None or seen.reason == RunReason.INTERRUPTED
+    return TaskReason.TERMINATED if draft.run.spec.shutdown is Shutdown.TERMINATE and late else ""

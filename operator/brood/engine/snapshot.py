@@ -12,7 +12,7 @@ from brood.api.jobdefinition import Artifacts
 from brood.api.jobrun import RunDefinitionRef
 from brood.api.task import DefinitionRef
 from brood.engine.graph import Graph
-from brood.engine.locks import Lock, LockState
+from brood.engine.locks import Lock, LockState, SlotState
 from brood.engine.ranges import IndexRanges
 from brood.views import ClaimView, DefinitionView, PodAttempt, RunView
 
@@ -138,6 +138,7 @@ class Snapshot:
     refusals: Sequence[Refusal] = ()
     lock: Lock | None = None  # what a root run that is not admitted asks for, as `engine.concurrency.lock_of` says
     lock_state: LockState = field(default_factory=LockState)
+    slots: SlotState = field(default_factory=SlotState)
     lock_problem: str = ""  # why the key cannot be rendered
     orphaned: bool = False  # its owner is gone or being deleted: it creates nothing
     depth: int = 1  # of the run in its tree; a root's is 1

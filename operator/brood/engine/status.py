@@ -10,7 +10,7 @@ from brood.api.names import object_name
 from brood.api.phases import RunPhase, TaskPhase
 from brood.api.reasons import ConditionType
 from brood.api.status import ArtifactsStatus, Condition, JobRunStatus, OutputRef, RunSummary, TaskStatus
-from brood.engine.artifacts import claim_name, write_list
+from brood.engine.artifacts import all_files, claim_name, write_list
 from brood.engine.draft import Draft, cut
 from brood.views import ConfigMapRequest, RunView
 
@@ -116,12 +116,9 @@ def _used(row: TaskStatus) -> bool:
 
 
 def _artifacts(draft: Draft, status: JobRunStatus) -> ArtifactsStatus | None:
-    files = draft.files
-    if not files:
+    if not draft.new_files:
         return status.artifacts
-    before = status.artifacts
-    if before is not None and before.count == len(files):
-        return before
+    files = all_files(draft)
     ref: OutputRef | None = None
     if len(files) > FILES_SHOWN:
         run = draft.run.meta

@@ -1,0 +1,109 @@
+"""The Pod of the next attempt of a container task or handler: when it may be asked for, and with what (§1.1, §1.4)."""
+
+from pydantic import JsonValue
+
+from brood.api.names import object_name
+from brood.api.phases import TaskPhase
+from brood.api.reasons import TaskReason
+from brood.engine import artifacts, refusals
+from brood.engine.continueon import end_failed
+from brood.engine.deadline import remaining_seconds
+from brood.engine.draft import Draft
+from brood.engine.graph import Node
+from brood.engine.render import render_container, render_env, text_list
+from brood.engine.scope import context, pod_scope, upstream_outputs
+from brood.templating import TemplateError
+from brood.views import PodRequest
+
+HANDLER_SECONDS = 300
+"""Time of a handler that sets no `timeoutSeconds`."""
+
+
+def start(draft: Draft, node: Node) -> bool:
+    """Ask for the next attempt's Pod; False where the task ended or waits instead."""
+    attempt = draft.row(node).attempt + 1
+    name = pod_name(draft, node, attempt)
+    if refusals.refused(draft, node, name):
+        return False
+    try:
+        request = _request(draft, node, attempt, name)
+    except TemplateError as error:
+        end_failed(draft, node, TaskReason.TEMPLATE_ERROR, str(error))
+        return False
+    if draft.claim is not None and refusals.refused(draft, node, draft.claim.name):
+        draft.claim = None
+        return False
+    draft.pods.append(request)
+    draft.set(
+        node, phase=TaskPhase.PENDING, attempt=attempt, pod_name=name, exit_code=None, reason="", message="",
+        next_attempt_time=None, waiting_since=None,
+    )  # fmt: skip
+    return True
+
+
+def pod_name(draft: Draft, node: Node, attempt: int) -> str:
+    """Return the name of an attempt's Pod; a handler's never equals a task's, whose name holds no slash."""
+    task = f"{node.name}/handler" if node.handler else node.name
+    return object_name(draft.run.meta.name, draft.run.meta.uid, task=task, index=None, attempt=attempt)
+
+
+def handler_seconds(node: Node) -> int:
+    """Return the time that a handler has."""
+    return node.task.timeout_seconds or HANDLER_SECONDS
+
+
+def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
+    scope, origin = pod_scope(draft)
+    task, run = node.task, draft.run
+    ctx, field = context(scope), f"handlers.{node.name}" if node.handler else f"tasks[{node.name}]"
+    small, large = upstream_outputs(scope, None if node.handler else (origin or node))
+    paths = text_list(task.artifacts.paths if task.artifacts else (), ctx, field=f"{field}.artifacts.paths")
+    container: dict[str, JsonValue] = render_container(task.container or {}, ctx, field=f"{field}.container")
+    return PodRequest(
+        namespace=run.meta.namespace,
+        name=name,
+        run=run.meta.name,
+        run_uid=run.meta.uid,
+        root=run.root,
+        root_uid=(draft.snapshot.root or run).meta.uid,
+        definition=draft.graph.definition,
+        task=node.name,
+        handler=node.handler,
+        index=run.index,
+        attempt=attempt,
+        container=container,
+        script=task.script,
+        env=render_env((*scope.graph.env, *task.env), ctx, field=field),
+        params=tuple((key, str(value)) for key, value in scope.params.items()),
+        outputs=tuple(small.items()),
+        output_refs=large,
+        capture_stdout=task.output is not None,
+        item=run.spec.parent_ref.item if draft.graph.implicit and run.spec.parent_ref else None,
+        positional=_positional(draft),
+        item_attempt=run.attempt if draft.graph.implicit else None,
+        timeout_seconds=_timeout(draft, node),
+        artifacts=artifacts.rule(node, paths),
+        artifact_sources=artifacts.sources(draft, scope, origin or node) if not node.handler else (),
+        volume=artifacts.volume(draft, node, attempt),
+        pod_template=task.pod_template,
+        lock=draft.lock_label,
+        pools=text_list(task.pools, ctx, field=f"{field}.pools"),
+    )
+
+
+def _positional(draft: Draft) -> tuple[str, ...] | None:
+    """Return `$1` where it is the item itself, not a declared param."""
+    parent = draft.run.spec.parent_ref
+    if parent is None or parent.item is None:
+        return None
+    if draft.graph.implicit:
+        return None if draft.run.spec.params else (parent.item,)
+    return None if draft.graph.params else (parent.item,)
+
+
+def _timeout(draft: Draft, node: Node) -> int | None:
+    """Return the seconds that the Pod gets: the task's time-out, and no more than is left of the run's deadline."""
+    if node.handler:
+        return handler_seconds(node)
+    limits = [one for one in (node.task.timeout_seconds, remaining_seconds(draft)) if one is not None]
+    return min(limits) if limits else None

@@ -15,10 +15,12 @@ from dataclasses import replace
 from brood.api.labels import RESULT_FINALIZER
 from brood.controller.admission import Admission, admitted
 from brood.controller.catalog import Catalog
+from brood.controller.config import Config
 from brood.controller.family import Family
 from brood.controller.keys import Key, Subject, definition_key, run_key
 from brood.controller.lru import Lru
 from brood.controller.podindex import PodIndex
+from brood.controller.slots import Slots
 from brood.views import ClaimView, DefinitionView, Malformed, PodView, RunView
 
 POSITION_SECONDS = 0.2
@@ -34,13 +36,16 @@ class Cache:
     ``wake(key)`` and ``wake_after(key, seconds)`` are the work queue's.
     """
 
-    def __init__(self, *, wake: Callable[[Key], None], wake_after: Callable[[Key, float], None]) -> None:
+    def __init__(
+        self, *, wake: Callable[[Key], None], wake_after: Callable[[Key, float], None], config: Config | None = None
+    ) -> None:
         self._wake = wake
         self._wake_after = wake_after
         self.family = Family()
         self.pods = PodIndex()
         self.catalog = Catalog()
         self.admission = Admission(alive=self._alive, changed=self._queue_moved)
+        self.slots = Slots(config or Config(), changed=self._wake_all)
         self.malformed: dict[tuple[str, str], Malformed] = {}  # runs that cannot be read
         self.orphans: dict[tuple[str, str], PodView] = {}  # Pods with a finalizer whose run is not there
         self.gone: Lru[str, None] = Lru(RUNS_REMEMBERED)  # uids of runs that are known to be gone
@@ -59,6 +64,9 @@ class Cache:
         if known is not None and (new is None or new.meta.uid != known.meta.uid):
             self.family.remove(known)
             self.admission.remove(known)
+            self.slots.remove_run(known)
+            self.slots.forget(known)
+            self.slots.wait(run_key(*name), waiting=False)
             self._count_active(known, None)
             self.gone.put(known.meta.uid, None)
             self._wake_relatives(known, None)
@@ -69,6 +77,7 @@ class Cache:
         elif new is not None:
             self.family.put(new)
             self.admission.put(new)
+            self.slots.put_run(new)
             self._count_active(known, new)
             self._wake_relatives(known, new)
         self._wake(run_key(*name))
@@ -80,6 +89,7 @@ class Cache:
         if known is not None and (pod is None or pod.meta.uid != known.meta.uid):
             self.pods.remove(known)
             self.admission.remove_pod(known)
+            self.slots.remove_pod(known)
             self.orphans.pop((known.meta.namespace, known.meta.name), None)
             run = self.family.by_uid(known.meta.owner_uid or "")
             if run is not None:
@@ -88,6 +98,7 @@ class Cache:
             return
         self.pods.put(pod)
         self.admission.put_pod(pod)
+        self.slots.put_pod(pod)
         self._wake_run_of(pod)
 
     def on_claim(self, old: ClaimView | Malformed | None, new: ClaimView | Malformed | None) -> None:
@@ -97,8 +108,11 @@ class Cache:
             return
         if isinstance(new, ClaimView):
             self._claims[view.meta.owner_uid] = new
+            self.slots.put_claim(new)
         elif view.meta.owner_uid in self._claims and self._claims[view.meta.owner_uid].meta.uid == view.meta.uid:
             del self._claims[view.meta.owner_uid]
+            if isinstance(view, ClaimView):
+                self.slots.remove_claim(view)
         if isinstance(old, ClaimView) and isinstance(new, ClaimView) and replace(old, meta=new.meta) == new:
             return
         root = self.family.by_uid(view.meta.owner_uid)
@@ -122,6 +136,10 @@ class Cache:
             run = self.family.get(key.namespace, key.name)
             if run is not None:
                 self.admission.doubt(run)
+            self._wake(key)
+
+    def _wake_all(self, keys: Iterable[Key]) -> None:
+        for key in keys:
             self._wake(key)
 
     # --- questions ---

@@ -1,6 +1,7 @@
 """The operator's configuration: one frozen object, made by the command line or the chart."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,4 +24,8 @@ class Config:
     values_kept: int = 16 * 1024 * 1024  # characters of large outputs that are kept in memory
     max_depth: int = 16  # "Runs nest to a depth of 16"
     definition_wait: int = 300  # "Applied before its definition, a root run waits 5 minutes"
+    pools: Mapping[str, int] = field(default_factory=dict)  # sizes of pools; one that is not named here has one slot
+    max_runs: int | None = None  # active root runs of a namespace
+    max_pods: int | None = None  # live Pods of a namespace
+    max_volumes: int | None = None  # artifact volumes of a namespace
     refuse_invalid: bool = False  # an invalid definition ends its runs at once: nobody is there to mend it

@@ -83,7 +83,7 @@ class Controller:
         self.queue: WorkQueue[Key] = WorkQueue(
             self._process, workers=config.workers, backoff=backoff, on_error=_log_failure
         )
-        self.cache = Cache(wake=self._wake, wake_after=self._wake_after)
+        self.cache = Cache(wake=self._wake, wake_after=self._wake_after, config=config)
         parts = Parts(
             port=port,
             config=config,

@@ -92,6 +92,7 @@ class Gatherer:
             lock_problem=lock_problem,
             orphaned=not run.is_root and (_going(parent) or _going(root)),
             depth=family.depth(run),
+            slots=self._cache.slots.state(namespace),
             max_depth=self._config.max_depth,
             refuse_invalid=self._config.refuse_invalid,
             definition_wait_seconds=self._config.definition_wait,

@@ -143,6 +143,9 @@ class Runs:
     async def _carry_out(self, key: Key, run: RunView, plan: Plan) -> list[Refusal]:
         """Do what the plan says; there is no await between the plan and the reservation of its slot."""
         self._reserve(run, plan)
+        slots = self._cache.slots
+        slots.reserve(run, plan.pods)
+        slots.wait(key, waiting=plan.waits_for_slots)
         await self._open(run, plan)
         refused = await self._carrier.make(plan)
         if refused:
@@ -166,6 +169,7 @@ class Runs:
             return
         if plan.status is not None and is_true(plan.status.conditions, ConditionType.ADMITTED):
             admission.reserve(replace(run, status=plan.status))
+            self._cache.slots.enter(run)
         else:
             admission.unreserve(run)
 
@@ -184,6 +188,7 @@ class Runs:
             raise
         except BaseException:
             self._cache.admission.unreserve(run)
+            self._cache.slots.remove_run(run)
             raise
 
     async def _write(self, run: RunView, plan: Plan) -> None:

@@ -15,6 +15,7 @@ from brood.engine.graph import Graph
 from brood.engine.limits import max_active_tasks
 from brood.engine.params import InvalidParams, resolve
 from brood.engine.plan import Plan
+from brood.engine.slots import run_blocked
 from brood.engine.snapshot import DefinitionProblem, Snapshot
 from brood.engine.status import Verdict, summarize, with_condition, with_verdict
 from brood.templating import TemplateError
@@ -61,6 +62,9 @@ def admit(snapshot: Snapshot, now: datetime) -> Plan:
         return _refuse(snapshot, now, RunReason.REJECTED, answer.message)
     if answer.verdict == "wait":
         return _wait(snapshot, now, RunPhase.QUEUED, WaitingReason.QUEUED, answer.message)
+    if full := run_blocked(snapshot.slots):
+        plan = _wait(snapshot, now, RunPhase.QUEUED, WaitingReason.NAMESPACE_LIMIT, full)
+        return replace(plan, waits_for_slots=True)
     return _enter(snapshot, graph, now)
 
 

@@ -61,6 +61,7 @@ class Draft:
         self.shutdowns: list[ChildShutdown] = []
         self.urgent = False  # something waits for nothing but the status that this plan writes
         self.events: list[EventRequest] = []
+        self.waits_for_slots = False
         self.wake_at: datetime | None = None
 
     # --- rows ---

@@ -4,7 +4,7 @@ from pydantic import JsonValue
 
 from brood.api.names import object_name
 from brood.api.phases import TaskPhase
-from brood.api.reasons import TaskReason
+from brood.api.reasons import TaskReason, WaitingReason
 from brood.engine import artifacts, refusals
 from brood.engine.continueon import end_failed
 from brood.engine.deadline import remaining_seconds
@@ -12,6 +12,7 @@ from brood.engine.draft import Draft
 from brood.engine.graph import Node
 from brood.engine.render import render_container, render_env, text_list
 from brood.engine.scope import context, pod_scope, upstream_outputs
+from brood.engine.slots import blocked, pool_names, volume_blocked
 from brood.templating import TemplateError
 from brood.views import PodRequest
 
@@ -32,6 +33,12 @@ def start(draft: Draft, node: Node) -> bool:
         return False
     if draft.claim is not None and refusals.refused(draft, node, draft.claim.name):
         draft.claim = None
+        return False
+    held = blocked(draft, name, request.pools) or (volume_blocked(draft) if draft.claim is not None else None)
+    if held is not None:
+        draft.claim = None if held[0] == WaitingReason.ARTIFACT_VOLUME_LIMIT else draft.claim
+        draft.wait(node, *held)
+        draft.waits_for_slots = True
         return False
     draft.pods.append(request)
     draft.set(
@@ -87,7 +94,7 @@ def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
         volume=artifacts.volume(draft, node, attempt),
         pod_template=task.pod_template,
         lock=draft.lock_label,
-        pools=text_list(task.pools, ctx, field=f"{field}.pools"),
+        pools=pool_names(task.pools, ctx, field=f"{field}.pools"),
     )
 
 

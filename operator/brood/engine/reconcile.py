@@ -187,6 +187,7 @@ def _plan(draft: Draft, status: JobRunStatus, done: Outcome | None) -> Plan:
         status_can_wait=changed and done is None and not hurry,
         releases=(*retained, *done_with),
         events=tuple(draft.events) if changed else (),
+        waits_for_slots=draft.waits_for_slots,
         wake_at=draft.wake_at,
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -49,6 +50,25 @@ def operator(  # noqa: PLR0913 - options of a command
     ] = 15.0,
     workers: Annotated[int, typer.Option(min=1, help="Runs that are worked on at once.")] = 32,
     max_in_flight: Annotated[int, typer.Option(min=1, help="Requests to the API server at once, watches apart.")] = 64,
+    pools: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pool", metavar="NAME=SIZE", help="Size of a pool; may be repeated. A pool not named has one slot."
+        ),
+    ] = None,
+    max_runs: Annotated[
+        int | None, typer.Option(min=1, help="Active root runs of a namespace; further ones wait. Default: any number.")
+    ] = None,
+    max_pods: Annotated[
+        int | None, typer.Option(min=1, help="Live Pods of a namespace; further ones wait. Default: any number.")
+    ] = None,
+    max_volumes: Annotated[
+        int | None, typer.Option(min=1, help="Artifact volumes of a namespace. Default: any number.")
+    ] = None,
+    max_depth: Annotated[int, typer.Option(min=1, help="So deep runs may nest.")] = 16,
+    definition_wait: Annotated[
+        int, typer.Option(min=0, metavar="SECONDS", help="So long a root run waits for a definition that is not there.")
+    ] = 300,
     log_format: Annotated[
         LogFormat | None,
         typer.Option(help="For people or for machines. Default: console on a terminal, else json."),
@@ -88,10 +108,30 @@ def operator(  # noqa: PLR0913 - options of a command
         listen=Listen(host=listen, health_port=health_port, metrics_port=metrics_port),
     )
     try:
-        asyncio.run(serve(options, Config(namespaces=chosen or None, workers=workers)))
+        config = Config(
+            namespaces=chosen or None,
+            workers=workers,
+            pools=_sizes(pools or ()),
+            max_runs=max_runs,
+            max_pods=max_pods,
+            max_volumes=max_volumes,
+            max_depth=max_depth,
+            definition_wait=definition_wait,
+        )
+        asyncio.run(serve(options, config))
     except AccessError as error:
         typer.echo(f"brood operator: {error}", err=True)
         raise typer.Exit(EXIT_NO_CLUSTER) from error
+
+
+def _sizes(pools: Iterable[str]) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for one in pools:
+        name, _, size = one.partition("=")
+        if not name or not (size.isascii() and size.isdigit()) or int(size) < 1:
+            raise typer.BadParameter(f"{one!r} is not NAME=SIZE with a size of at least 1", param_hint="--pool")
+        sizes[name] = int(size)
+    return sizes
 
 
 def main(arguments: list[str]) -> None:

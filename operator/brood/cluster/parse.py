@@ -149,6 +149,7 @@ def _pod(manifest: Manifest, meta: Meta) -> PodView:
         ended=ended,
         deletion_grace=manifest["metadata"].get("deletionGracePeriodSeconds"),
         nonce=_text(annotations, names.NONCE),
+        captures=names.CAPTURE in annotations,
         lock=share(labels.get(names.LOCK, "")),
         pools=_shared_tuple(tuple(map(str, orjson.loads(pools)))) if pools else (),
     )

@@ -239,6 +239,10 @@ class TestPod:
         )
         assert (view.ended, view.message) == (None, "init container setup ended with exit code 2: Error")
 
+    @pytest.mark.parametrize("notes", [{}, {"brood.dev/capture": "log"}])
+    def test_whether_its_log_is_its_output(self, notes: dict[str, str]) -> None:
+        assert seen(brood_pod(main({"running": {}}), annotations=notes)).captures is bool(notes)
+
     def test_without_brood_s_labels_it_is_malformed(self) -> None:
         view = parse_pod(stored(pod()))
         assert isinstance(view, Malformed)

@@ -1,0 +1,178 @@
+"""Carrying plans out, write by write, on the model of a cluster."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from brood.api.jobrun import JobRunSpec, ParentRef
+from brood.api.status import JobRunStatus
+from brood.engine.plan import Plan, PodDeletion
+from brood.engine.reconcile import plan
+from brood.engine.snapshot import Refusal
+from brood.views import ChildRequest, ClaimView, Meta, PodAttempt, PodRequest, PodView, RunView
+from tests.unit.engine.checks import check_caps, check_step
+from tests.unit.engine.objects import Objects
+
+ROUNDS = 4
+Answer = tuple[Literal["Quota", "Forbidden", "Invalid", "NameConflict"], str]
+
+
+@dataclass
+class Carrier(Objects):
+    """Everything that exists, and what plans make of it."""
+
+    made: list[str] = field(default_factory=list)  # names of Pods and children, in the order of their creation
+    started: list[str] = field(default_factory=list)  # run/task of each Pod
+    events: list[tuple[str, str]] = field(default_factory=list)
+    plans: int = 0
+    pods_wait: bool = False  # Pods are Pending until `start_pod`
+    refuse: Callable[[PodRequest | ChildRequest], Answer | None] | None = None  # what the server says to a create
+    refuse_others: dict[str, Answer] = field(default_factory=dict)  # of ConfigMaps ("*": all) and the claim
+
+    # --- planning and carrying out ---
+
+    def step(self, name: str, *, crash_after: int | None = None) -> bool:
+        """Plan one run and carry the plan out; False if there was nothing to do.
+
+        ``crash_after``: only that many writes are done; the operator that comes after begins with an empty memo.
+        """
+        refusals: tuple[Refusal, ...] = ()
+        for _ in range(ROUNDS):
+            snapshot = replace(self.snapshot(name), refusals=refusals)
+            made = plan(snapshot, self.now)
+            self.plans += 1
+            again = plan(replace(snapshot, memo={}), self.now)
+            assert again == made, "the same snapshot gave another plan"
+            assert not made.needs, f"values are missing: {made.needs}"
+            refused = self._refused(made)
+            if not refused - {one.name for one in refusals}:
+                break
+            refusals = tuple(
+                Refusal(one, *self._answer(made, one)) for one in sorted(refused | {r.name for r in refusals})
+            )
+        writes = list(self._writes(name, made, {one.name for one in refusals}))
+        for write in writes[:crash_after]:
+            write()
+        if crash_after is not None and crash_after < len(writes):
+            self.memos.clear()
+        return made != Plan(wake_at=made.wake_at)
+
+    def _answer(self, made: Plan, name: str) -> Refusal:
+        for request in made.pods:
+            if request.name == name and self.refuse is not None and (answer := self.refuse(request)) is not None:
+                return Refusal(name, *answer)
+        for child in made.children:
+            if child.name == name and self.refuse is not None and (answer := self.refuse(child)) is not None:
+                return Refusal(name, *answer)
+        return Refusal(name, *(self.refuse_others.get(name) or self.refuse_others["*"]))
+
+    def _refused(self, made: Plan) -> set[str]:
+        refused: set[str] = set()
+        if self.refuse is not None:
+            refused |= {pod.name for pod in made.pods if self.refuse(pod)}
+            refused |= {child.name for child in made.children if self.refuse(child)}
+        others = {one.name for one in made.config_maps} | ({made.claim.name} if made.claim else set())
+        return refused | {one for one in others if one in self.refuse_others or "*" in self.refuse_others}
+
+    def _writes(self, name: str, made: Plan, refused: set[str]) -> Iterator[Callable[[], None]]:
+        """Yield what a plan asks for, write by write, in the order of `Plan`."""
+        status = made.status
+        if status is not None and made.status_first:
+            yield lambda: self._write_status(name, status)
+        for config_map in made.config_maps:
+            if config_map.name not in refused:
+                yield lambda one=config_map: self._store(one.name, one.data)  # type: ignore[misc]
+        if made.claim is not None and made.claim.name not in refused:
+            yield self._bind_claim
+        for request in made.pods:
+            if request.name not in refused:
+                yield lambda one=request: self._make_pod(name, one)  # type: ignore[misc]
+        for child in made.children:
+            if child.name not in refused:
+                yield lambda one=child: self._make_child(name, one)  # type: ignore[misc]
+        for stop in made.shutdowns:
+            yield lambda one=stop: self.shutdown(one.child.meta.name, one.shutdown)  # type: ignore[misc]
+        for deletion in made.deletions:
+            yield lambda one=deletion: self._delete(one)  # type: ignore[misc]
+        if status is not None and not made.status_first:
+            yield lambda: self._write_status(name, status)
+        for pod in made.releases:
+            yield lambda one=pod: self._release(one)  # type: ignore[misc]
+        for event in made.events:
+            yield lambda one=event: self.events.append((name, one.reason))  # type: ignore[misc]
+        if made.delete_run:
+            yield lambda: self.remove_run(name)
+
+    def _store(self, config_map: str, data: object) -> None:
+        assert isinstance(data, dict)
+        for key, value in data.items():
+            assert self.values.setdefault((config_map, key), value) == value, (
+                f"{config_map} was made with another value"
+            )
+
+    def _bind_claim(self) -> None:
+        meta = Meta("default", "claim", "uid-claim", "1", self.now)
+        self.claim = ClaimView(meta, "Bound")
+
+    def _make_pod(self, name: str, request: PodRequest) -> None:
+        run = self.runs[name]
+        assert request.name not in self.made, f"Pod {request.name} made twice"
+        assert run.status.start_time is not None, "a Pod before the run was admitted"
+        assert not run.status.finished, "a Pod of a run that has ended"
+        self.made.append(request.name)
+        self.requests[request.name] = request
+        self.started.append(f"{name}/{request.task}")
+        meta = Meta(
+            "default", request.name, f"uid-{request.name}", "1", self.now, owner_uid=run.meta.uid, finalizers=("f",)
+        )
+        pod = PodView(
+            meta, run=name, root=request.root, task=request.task, handler=request.handler, index=request.index,
+            attempt=request.attempt, phase="Pending" if self.pods_wait else "Running",
+            started_at=None if self.pods_wait else self.now,
+        )  # fmt: skip
+        self.add_pod(PodAttempt(pod))
+        check_caps(self, self.runs[name])
+
+    def _make_child(self, name: str, child: ChildRequest) -> None:
+        run = self.runs[name]
+        assert child.name not in self.made, f"child {child.name} made twice"
+        assert run.status.start_time is not None, "a child before its parent was admitted"
+        assert not run.status.finished, "a child of a run that has ended"
+        self.made.append(child.name)
+        if child.definition is not None:
+            self.revisions[child.definition.revision] = child.definition.spec
+        self._version += 1
+        meta = Meta("default", child.name, f"uid-{child.name}", str(self._version), self.now, owner_uid=run.meta.uid)
+        parent = ParentRef(name=name, uid=run.meta.uid, task=child.task, index=child.index, item=child.item)
+        spec = JobRunSpec(definition_ref=child.definition_ref, params=dict(child.params), parent_ref=parent)
+        view = RunView(
+            meta, spec, JobRunStatus(), root=child.root, task=child.task, index=child.index, attempt=child.attempt
+        )
+        self.add_run(view)
+        check_caps(self, self.runs[name])
+
+    def _delete(self, deletion: PodDeletion) -> None:
+        name = deletion.pod.meta.name
+        known = self.pods.get(name)
+        if known is None:
+            return
+        self.set_pod(name, meta=replace(known.pod.meta, deleting=True))
+        if known.result is not None or deletion.grace_seconds == 0:
+            self._leave(name)
+
+    def _release(self, pod: PodView) -> None:
+        known = self.pods.get(pod.meta.name)
+        if known is not None:
+            self.set_pod(pod.meta.name, meta=replace(known.pod.meta, finalizers=()))
+            self._leave(pod.meta.name)
+
+    def _leave(self, name: str) -> None:
+        """Let a deleted Pod go once nothing holds it."""
+        meta = self.pods[name].pod.meta
+        if meta.deleting and not meta.finalizers:
+            self.remove_pod(name)
+
+    def _write_status(self, name: str, status: JobRunStatus) -> None:
+        before = self.runs[name]
+        self.set_run(name, status=status)
+        check_step(before, self.runs[name])

@@ -12,6 +12,7 @@ from brood.controller.keys import Key
 from brood.controller.mergepatch import difference
 from brood.controller.pace import Pace
 from brood.controller.parts import Parts
+from brood.controller.podcheck import PodCheck, PodsVerdict
 from brood.controller.schedules import Schedules
 from brood.controller.stalled import mark_stalled
 from brood.engine.snapshot import DefinitionProblem
@@ -27,6 +28,7 @@ class Definitions:
         self._writer = parts.writer
         self._now = parts.now
         self._schedules = Schedules(parts)
+        self._pods = PodCheck(parts)
         self._pace = Pace(parts.config.definition_interval)
 
     async def process(self, key: Key) -> None:
@@ -62,9 +64,11 @@ class Definitions:
         )
 
     async def _write(self, key: Key, view: DefinitionView) -> None:
-        active = self._cache.active_runs(key.namespace, key.name)
         problem = self._parts.revisions.problem(view)
-        status = status_of(view, problem=problem, active=active, now=self._now())
+        pods = await self._pods.verdict(key, view, problem)
+        problem = problem or pods.problem
+        active = self._cache.active_runs(key.namespace, key.name)
+        status = status_of(view, problem=problem, pods=pods, active=active, now=self._now())
         if problem is None:
             scheduled = await self._schedules.advance(key, view)
             status = replace(
@@ -89,7 +93,7 @@ class Definitions:
 
 
 def status_of(
-    view: DefinitionView, *, problem: DefinitionProblem | None, active: int, now: datetime
+    view: DefinitionView, *, problem: DefinitionProblem | None, pods: PodsVerdict, active: int, now: datetime
 ) -> JobDefinitionStatus:
     """Return the status that a definition should have.
 
@@ -118,6 +122,15 @@ def status_of(
         status="True" if problem is None else "False",
         reason=reason,
         message=message,
+        now=now,
+        generation=generation,
+    )
+    conditions = set_condition(
+        conditions,
+        ConditionType.PODS_VALIDATED,
+        status=pods.status,
+        reason=pods.reason,
+        message=pods.message,
         now=now,
         generation=generation,
     )

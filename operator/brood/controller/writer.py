@@ -37,6 +37,11 @@ class Writer:
         self._seen(kind, stored)
         return stored
 
+    async def try_create(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
+        """Have the server check an object strictly, without storing it; a standby leaves that to the leader."""
+        self._check()
+        await self._port.create(kind, manifest, dry_run=True)
+
     async def patch(
         self,
         kind: Kind,

@@ -4,6 +4,7 @@ A crash after any write leaves a state from which the next plan goes on.
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -93,6 +94,10 @@ class Carrier:
         """Do what comes after the status: release Pods, tell events, delete the run."""
         await release_all(plan.releases, port=self._port, writer=self._writer)
         await self.tell(run, plan.events)
+        if plan.delete_claim is not None:
+            meta = plan.delete_claim.meta
+            with contextlib.suppress(NotFound, Conflict):  # somebody was faster
+                await self._writer.delete(Kind.CLAIM, (meta.namespace, meta.name), uid=meta.uid)
         if plan.delete_run:
             try:
                 await self._writer.delete(Kind.JOB_RUN, (run.meta.namespace, run.meta.name), uid=run.meta.uid)

@@ -8,6 +8,7 @@ from brood.api.status import JobRunStatus
 from brood.views import (
     ChildRequest,
     ClaimRequest,
+    ClaimView,
     ConfigMapRequest,
     DefinitionView,
     EventRequest,
@@ -60,6 +61,7 @@ class Plan:
     status_can_wait: bool = False  # only counters and Running marks changed: may be put off for a moment and coalesced
     releases: tuple[PodView, ...] = ()
     waits_for_slots: bool = False  # a pool or a limit of the namespace holds something back: look again when it changes
+    delete_claim: ClaimView | None = None  # artifacts.retain: the files of this run are not kept
     delete_run: bool = False  # its ttlSecondsAfterFinished is over
     events: tuple[EventRequest, ...] = ()
     wake_at: datetime | None = None

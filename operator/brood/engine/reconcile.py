@@ -24,7 +24,7 @@ from brood.engine.limits import max_active_tasks
 from brood.engine.outcome import Outcome, outcome
 from brood.engine.params import resolve
 from brood.engine.plan import Plan, PodDeletion
-from brood.engine.retention import is_retained
+from brood.engine.retention import is_retained, unwanted_claim
 from brood.engine.shutdown import REASONS, deadline_recorded, replaced_by, stop_of, stop_of_handlers
 from brood.engine.snapshot import Snapshot
 from brood.engine.status import Verdict, with_condition, with_rows, with_verdict
@@ -225,14 +225,14 @@ def _held(snapshot: Snapshot) -> Iterator[PodView]:
 def _after_end(snapshot: Snapshot, now: datetime) -> Plan:
     """Let go of what is left, and delete the run when its time is over."""
     run = snapshot.run
-    held, graph = tuple(_held(snapshot)), snapshot.graph
+    held, graph, claim = tuple(_held(snapshot)), snapshot.graph, unwanted_claim(snapshot)
     gone = tuple(PodDeletion(pod) for pod in held if graph is not None and not is_retained(graph, pod))
     seconds = run.spec.ttl_seconds_after_finished
     if seconds is None and graph is not None:
         seconds = graph.spec.ttl_seconds_after_finished
     ended = run.status.completion_time
     if seconds is None or ended is None or not run.is_root or run.gitops:
-        return Plan(deletions=gone, releases=held)
+        return Plan(deletions=gone, releases=held, delete_claim=claim)
     over = ended + timedelta(seconds=seconds)
     wake = None if now >= over else over
-    return Plan(deletions=gone, releases=held, delete_run=now >= over, wake_at=wake)
+    return Plan(deletions=gone, releases=held, delete_claim=claim, delete_run=now >= over, wake_at=wake)

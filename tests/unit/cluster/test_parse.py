@@ -82,6 +82,7 @@ class TestRun:
         manifest["status"] = {
             "observedGeneration": 1,
             "phase": "Failed",
+            "completionTime": CREATED,
             "conditions": [
                 {"type": "Succeeded", "status": "False", "reason": "TaskFailed", "lastTransitionTime": CREATED}
             ],

@@ -80,7 +80,7 @@ class LocalNode:
             adopt_orphans(on=False)
         if self._guard is not None:
             self._guard.dismiss()
-        await asyncio.to_thread(self._trash.close)
+        await self._trash.close()
 
     # --- Following the store ----------------------------------------------------------------------------------------
 

@@ -1,42 +1,59 @@
 """Removing directories without keeping the loop waiting."""
 
+import asyncio
+import contextlib
 import shutil
+import subprocess
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from brood.cluster.local.directories import remove_small
-
-_AT_ONCE = 40
-"""Entries that are removed on the spot, within a fraction of a millisecond; handing them to a thread would cost more, because
-two threads of Python keep each other waiting."""
+_BATCH_SECONDS = 0.3
 
 
 class Trash:
-    """Removes what is small at once. What is large is renamed, so that its name is free, and removed in a thread."""
+    """Renames what is discarded, which frees its name and takes microseconds, and lets ``rm`` remove it, many at a time.
+
+    To remove a directory can take a millisecond of waiting for the disk. A thread would wait for it, too, but two
+    threads of Python keep each other waiting as well.
+    """
 
     def __init__(self, state: Path) -> None:
         self._directory = state / "trash"
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="brood-trash")
+        self._batch: Path | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._rm: subprocess.Popen[bytes] | None = None
 
     def discard(self, directory: Path) -> None:
         """Remove a directory and all that is in it; one that is not there is fine."""
-        try:
-            if remove_small(directory, entries=_AT_ONCE):
-                return
-        except FileNotFoundError:
-            return
-        except OSError:  # something in it cannot be listed, or a process is still writing there
-            pass
-        place = self._directory / uuid.uuid4().hex
-        self._directory.mkdir(parents=True, exist_ok=True)
-        try:
-            directory.rename(place)
-        except FileNotFoundError:
-            return
-        self._thread.submit(shutil.rmtree, place, ignore_errors=True)
+        if self._batch is None:
+            self._batch = self._directory / uuid.uuid4().hex
+            self._batch.mkdir(parents=True)
+        with contextlib.suppress(FileNotFoundError):
+            directory.rename(self._batch / uuid.uuid4().hex)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_BATCH_SECONDS, self._remove)
 
-    def close(self) -> None:
+    def _remove(self) -> None:
+        """Let the batch be removed, one at a time; look again while there is something to do."""
+        self._timer = None
+        if self._rm is not None and self._rm.poll() is not None:
+            self._rm = None
+        if self._rm is None and self._batch is not None:
+            batch, self._batch = self._batch, None
+            self._rm = subprocess.Popen(
+                ["rm", "-rf", "--", str(batch)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # an interrupt of the terminal is not for it
+            )
+        if self._rm is not None:
+            self._timer = asyncio.get_running_loop().call_later(_BATCH_SECONDS, self._remove)
+
+    async def close(self) -> None:
         """Wait until everything is removed."""
-        self._thread.shutdown(wait=True)
-        shutil.rmtree(self._directory, ignore_errors=True)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._rm is not None:
+            await asyncio.to_thread(self._rm.wait)
+        await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)

@@ -79,7 +79,7 @@ class FaultyPort:
             self._alive()
             return await self._port.create(kind, manifest, dry_run=True)
         verdict = await self._before("create", kind, manifest["metadata"]["name"], manifest)
-        stored = await self._port.create(kind, manifest, dry_run=dry_run)
+        stored = await self._port.create(kind, manifest)
         self._after(verdict)
         return self._alter(stored)
 

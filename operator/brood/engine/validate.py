@@ -3,7 +3,7 @@
 The operator writes the findings into `Ready=False, InvalidSpec`; `brood lint` and `brood run` print them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,10 +18,14 @@ from brood.templating import PatternError, References, TemplateError, check_patt
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One finding: the path of the field, such as ``spec.tasks[2].when``, and one line that says what to do."""
+    """One finding: the path of the field, such as ``spec.tasks[2].when``, and one line that says what to do.
+
+    ``rule`` is the kind of finding, one word for machines; messages may change, rules do not.
+    """
 
     path: str
     message: str
+    rule: str = "invalid-definition"
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
@@ -31,6 +35,8 @@ def problems(spec: JobDefinitionSpec) -> tuple[Problem, ...]:
     """Return everything that is wrong with a definition, in the order of its fields; empty for a valid one."""
     found = list(_params(spec.params, "spec"))
     found += _run_templates(spec)
+    if spec.task_defaults is not None:
+        found += _pod_template(spec.task_defaults.pod_template, "spec.taskDefaults.podTemplate")
     found += _graph(spec, spec.tasks, spec.params, "spec")
     for at, local in enumerate(spec.definitions):
         path = f"spec.definitions[{at}]"
@@ -48,13 +54,13 @@ def _params(params: Iterable[Param], path: str) -> Iterator[Problem]:
             try:
                 check_pattern(param.pattern)
             except PatternError as error:
-                yield Problem(f"{path}.params[{at}].pattern", str(error))
+                yield Problem(f"{path}.params[{at}].pattern", str(error), "bad-pattern")
                 continue
         if param.default is not None:
             try:
                 resolve([param], {param.name: param.default})
             except (InvalidParams, TemplateError) as error:
-                yield Problem(f"{path}.params[{at}].default", str(error))
+                yield Problem(f"{path}.params[{at}].default", str(error), "bad-default")
 
 
 def _run_templates(spec: JobDefinitionSpec) -> Iterator[Problem]:
@@ -83,7 +89,7 @@ def _syntax(path: str, source: str) -> Iterator[Problem]:
         try:
             compile_template(source, field="")
         except TemplateError as error:
-            yield Problem(path, str(error))
+            yield Problem(path, str(error), "bad-template")
 
 
 def _early(path: str, source: str, params: Sequence[Param]) -> Iterator[Problem]:
@@ -92,16 +98,18 @@ def _early(path: str, source: str, params: Sequence[Param]) -> Iterator[Problem]
     try:
         references = compile_template(source, field="").references
     except TemplateError as error:
-        yield Problem(path, str(error))
+        yield Problem(path, str(error), "bad-template")
         return
     if references.tasks or references.outputs:
-        yield Problem(path, "is evaluated before any task has run: only params and run exist here")
+        yield Problem(path, "is evaluated before any task has run: only params and run exist here", "unknown-name")
     yield from _item(path, references, allowed=False)
     yield from _unknown_params(path, references, params)
 
 
 def _graph(spec: JobDefinitionSpec, tasks: Sequence[Task], params: Sequence[Param], path: str) -> Iterator[Problem]:
     """Check one list of tasks."""
+    for at, task in enumerate(tasks):
+        yield from _pod_template(task.pod_template, f"{path}.tasks[{at}].podTemplate")
     merged = [with_defaults(task, spec.task_defaults) for task in tasks]
     broken = False
     for at, task in enumerate(merged):
@@ -112,21 +120,36 @@ def _graph(spec: JobDefinitionSpec, tasks: Sequence[Task], params: Sequence[Para
         yield from _cycles(merged, path)
 
 
+def _pod_template(template: Mapping[str, JsonValue] | None, path: str) -> Iterator[Problem]:
+    """Check what no API server sees, because only ``metadata`` and ``spec`` reach the Pod."""
+    for field, value in (template or {}).items():
+        if field not in {"metadata", "spec"}:
+            yield Problem(f"{path}.{field}", "unknown field; a podTemplate has metadata and spec", "unknown-field")
+        elif value is not None and not isinstance(value, dict):
+            yield Problem(f"{path}.{field}", f"must be an object, as in core/v1: {value!r:.40}", "wrong-type")
+
+
 def _task(tasks: Sequence[Task], task: Task, params: Sequence[Param], path: str) -> Iterator[Problem]:
     names = {one.name: one for one in tasks}
     outputs = {one.output for one in tasks if one.output}
     if task.await_ is not None:
         for at, name in enumerate(task.await_.tasks):
             if name in names and body_of(names[name]) is not Body.FORK:
-                yield Problem(f"{path}.await.tasks[{at}]", f"task {task.name} awaits {name}, which is no fork")
+                yield Problem(
+                    f"{path}.await.tasks[{at}]",
+                    f"task {task.name} awaits {name}, which is no fork",
+                    "await-without-fork",
+                )
     if task.output is not None and body_of(task) in {Body.JUNCTION, Body.AWAIT}:
-        yield Problem(f"{path}.output", f"task {task.name} has no output: it has no body that makes one")
+        yield Problem(
+            f"{path}.output", f"task {task.name} has no output: it has no body that makes one", "output-without-body"
+        )
     for field, source in templates_of(task):
         where = f"{path}.{field}"
         try:
             references = compile_template(source, field="").references
         except TemplateError as error:
-            yield Problem(where, str(error))
+            yield Problem(where, str(error), "bad-template")
             continue
         in_params = task.parallel is not None and field.startswith(("run.params", "fork.params"))
         yield from _item(where, references, allowed=in_params)
@@ -136,7 +159,7 @@ def _task(tasks: Sequence[Task], task: Task, params: Sequence[Param], path: str)
 
 def _item(path: str, references: References, *, allowed: bool) -> Iterator[Problem]:
     if (references.item or references.index) and not allowed:
-        yield Problem(path, "item and index exist only in params of a parallel task's run or fork")
+        yield Problem(path, "item and index exist only in params of a parallel task's run or fork", "unknown-name")
 
 
 def _unknown_params(path: str, references: References, params: Sequence[Param]) -> Iterator[Problem]:
@@ -144,7 +167,9 @@ def _unknown_params(path: str, references: References, params: Sequence[Param]) 
     if declared:
         for name in sorted(references.params - declared):
             yield Problem(
-                path, f"names the param {name}, which is not declared; there are {', '.join(sorted(declared))}"
+                path,
+                f"names the param {name}, which is not declared; there are {', '.join(sorted(declared))}",
+                "unknown-name",
             )
 
 
@@ -153,15 +178,23 @@ def _unknown_tasks(
 ) -> Iterator[Problem]:
     for name in sorted(references.tasks):
         if name == own:
-            yield Problem(path, f"task {own} names itself")
+            yield Problem(path, f"task {own} names itself", "task-cycle")
         elif name not in names:
-            yield Problem(path, f"names the task {name}, which does not exist; there are {', '.join(sorted(names))}")
+            yield Problem(
+                path,
+                f"names the task {name}, which does not exist; there are {', '.join(sorted(names))}",
+                "unknown-name",
+            )
     for name in sorted(references.outputs - outputs):
         listed = ", ".join(sorted(outputs)) or "none"
-        yield Problem(path, f"names the output {name}, which no task declares (output: {name}); there are: {listed}")
+        yield Problem(
+            path,
+            f"names the output {name}, which no task declares (output: {name}); there are: {listed}",
+            "unknown-name",
+        )
     for name, detail in sorted(references.details):
         if name in names and detail == "output" and names[name].output is None:
-            yield Problem(path, f"names the output of task {name}, which declares none")
+            yield Problem(path, f"names the output of task {name}, which declares none", "unknown-name")
 
 
 def _cycles(tasks: Sequence[Task], path: str) -> Iterator[Problem]:
@@ -181,7 +214,9 @@ def _cycles(tasks: Sequence[Task], path: str) -> Iterator[Problem]:
             elif state[following] == 1:
                 circle = [*trail[trail.index(following) :], following]
                 names = " <- ".join(nodes[one].name for one in circle)
-                yield Problem(f"{path}.tasks[{following}]", f"tasks wait for each other in a circle: {names}")
+                yield Problem(
+                    f"{path}.tasks[{following}]", f"tasks wait for each other in a circle: {names}", "task-cycle"
+                )
                 return
             elif not state[following]:
                 stack.append((following, iter(nodes[following].predecessors)))
@@ -216,7 +251,7 @@ def _handlers(spec: JobDefinitionSpec) -> Iterator[Problem]:
             try:
                 references = compile_template(source, field="").references
             except TemplateError as error:
-                yield Problem(f"{path}.{field}", str(error))
+                yield Problem(f"{path}.{field}", str(error), "bad-template")
                 continue
             yield from _item(f"{path}.{field}", references, allowed=False)
             yield from _unknown_params(f"{path}.{field}", references, spec.params)

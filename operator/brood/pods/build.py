@@ -214,8 +214,8 @@ def _finish(request: PodRequest, built: dict[str, Any], main: dict[str, Any]) ->
     spec.setdefault("automountServiceAccountToken", False)
     spec.setdefault("enableServiceLinks", False)
     spec["securityContext"] = secure_pod(spec.get("securityContext"))
-    for container in spec["containers"]:
-        if container.get("name") == MAIN_CONTAINER:
+    for container in spec["containers"]:  # what is no object is left for the API server to refuse
+        if isinstance(container, dict) and container.get("name") == MAIN_CONTAINER:
             container["securityContext"] = secure_container(container.get("securityContext"))
     if len(spec["containers"]) > 1:
         pod["metadata"]["annotations"].setdefault("kubectl.kubernetes.io/default-container", MAIN_CONTAINER)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from brood.api.conditions import remove_condition, set_condition
 from brood.api.reasons import ConditionType, DefinitionReason
@@ -102,37 +103,18 @@ def status_of(
     """
     generation = view.meta.generation
     conditions = remove_condition(view.status.conditions, ConditionType.RECONCILING)
+    set_ = partial(set_condition, now=now, generation=generation)
     if problem is None:
-        reason, message = DefinitionReason.VALID, "can be run"
         conditions = remove_condition(conditions, ConditionType.STALLED)
+        conditions = set_(
+            conditions, ConditionType.READY, status="True", reason=DefinitionReason.VALID, message="can be run"
+        )
     else:
         reason, message = DefinitionReason.INVALID_SPEC, problem.message
-        conditions = set_condition(
-            conditions,
-            ConditionType.STALLED,
-            status="True",
-            reason=reason,
-            message=message,
-            now=now,
-            generation=generation,
-        )
-    conditions = set_condition(
-        conditions,
-        ConditionType.READY,
-        status="True" if problem is None else "False",
-        reason=reason,
-        message=message,
-        now=now,
-        generation=generation,
-    )
-    conditions = set_condition(
-        conditions,
-        ConditionType.PODS_VALIDATED,
-        status=pods.status,
-        reason=pods.reason,
-        message=pods.message,
-        now=now,
-        generation=generation,
+        conditions = set_(conditions, ConditionType.STALLED, status="True", reason=reason, message=message)
+        conditions = set_(conditions, ConditionType.READY, status="False", reason=reason, message=message)
+    conditions = set_(
+        conditions, ConditionType.PODS_VALIDATED, status=pods.status, reason=pods.reason, message=pods.message
     )
     return replace(
         view.status,

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from pydantic import JsonValue
+
 from brood.api.container import EnvVar
 from brood.api.jobdefinition import JobDefinitionSpec, Param
 from brood.api.task import Task

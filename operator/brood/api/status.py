@@ -197,8 +197,11 @@ class JobRunStatus:
 
     @property
     def finished(self) -> bool:
-        """Whether the run has ended, its handlers included."""
-        return self.phase is not None and self.phase.ended
+        """Whether the run has ended, its handlers included.
+
+        Both are written at once; a phase that somebody else wrote ends nothing, and is repaired.
+        """
+        return self.completion_time is not None and self.phase is not None and self.phase.ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,11 @@ def test_what_is_no_status_is_refused(data: Any) -> None:
 @pytest.mark.parametrize("phase", list(RunPhase))
 def test_a_run_has_finished_in_the_phases_that_are_an_end(phase: RunPhase) -> None:
     ends = {"Succeeded", "PartiallySucceeded", "Failed", "Cancelled", "Rejected"}
-    assert JobRunStatus(phase=phase).finished is (phase.value in ends)
+    assert JobRunStatus(phase=phase, completion_time=datetime(2026, 1, 1, tzinfo=UTC)).finished is (phase.value in ends)
+
+
+def test_a_phase_that_somebody_else_wrote_is_no_end() -> None:
+    assert not JobRunStatus(phase=RunPhase.SUCCEEDED).finished
 
 
 @pytest.mark.parametrize("phase", list(TaskPhase))

@@ -56,11 +56,21 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
     if run.status.start_time is None:
         return admit(snapshot, now)
     if snapshot.graph is None:
-        return Plan()
+        return _without_graph(snapshot, now)
     try:
         return _advance(snapshot, snapshot.graph, now)
     except NeedsValues as missing:
         return Plan(needs=missing.refs)
+
+
+def _without_graph(snapshot: Snapshot, now: datetime) -> Plan:
+    """Say why an admitted run cannot go on: its revision was deleted or forged. It goes on by itself when that is mended."""
+    run, problem = snapshot.run, snapshot.problem
+    if problem is None:
+        return Plan()  # the revision is being read
+    verdict = Verdict(RunPhase.RUNNING, problem.reason, problem.message, stalled=True)
+    status = with_verdict(run, run.status, verdict, now)
+    return Plan(status=status if status != run.status else None)
 
 
 def _advance(snapshot: Snapshot, graph: Graph, now: datetime) -> Plan:

@@ -4,7 +4,7 @@ Nothing here raises. What cannot be read becomes `Malformed` and costs its own k
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -148,6 +148,7 @@ def _pod(manifest: Manifest, meta: Meta) -> PodView:
         started_at=started or (ended.started_at if ended else None),
         ended=ended,
         deletion_grace=manifest["metadata"].get("deletionGracePeriodSeconds"),
+        deleted_at=_deleted_at(manifest["metadata"]),
         nonce=_text(annotations, names.NONCE),
         captures=names.CAPTURE in annotations,
         lock=share(labels.get(names.LOCK, "")),
@@ -175,6 +176,13 @@ def _end(terminated: Object) -> ContainerEnd:
         started_at=_moment(terminated.get("startedAt")),
         finished_at=_moment(terminated.get("finishedAt")),
     )
+
+
+def _deleted_at(metadata: Object) -> datetime | None:
+    """Return when the deletion was asked for: the timestamp is the end of the grace period, and moves with it."""
+    until = _moment(metadata.get("deletionTimestamp"))
+    grace = timedelta(seconds=int(metadata.get("deletionGracePeriodSeconds") or 0))
+    return None if until is None else until - grace
 
 
 def _waiting(status: Object, main: Object) -> Object:

@@ -82,8 +82,8 @@ def is_ended(pod: PodView) -> bool:
     """
     if pod.ended is not None or pod.phase in ("Succeeded", "Failed"):
         return True
-    if pod.meta.deleting and pod.node is None:
-        return True  # no kubelet will ever say more of it
+    if pod.meta.deleting and (pod.node is None or pod.deletion_grace == 0):
+        return True  # no kubelet will ever say more of it: its last word, or that of who deletes by force, is 0 seconds
     return pod.started_at is None and pod.waiting_reason in IMAGE_NEVER
 
 

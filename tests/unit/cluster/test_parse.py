@@ -240,6 +240,12 @@ class TestPod:
         )
         assert (view.ended, view.message) == (None, "init container setup ended with exit code 2: Error")
 
+    @pytest.mark.parametrize(("until", "grace"), [("2026-11-21T10:00:30Z", 30), ("2026-11-21T10:00:00Z", 0)])
+    def test_when_it_was_deleted(self, until: str, grace: int) -> None:
+        gone = brood_pod(main({"running": {}}), deletionTimestamp=until, deletionGracePeriodSeconds=grace)
+        assert seen(gone).deleted_at == datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+        assert seen(gone).deletion_grace == grace
+
     @pytest.mark.parametrize("notes", [{}, {"brood.dev/capture": "log"}])
     def test_whether_its_log_is_its_output(self, notes: dict[str, str]) -> None:
         assert seen(brood_pod(main({"running": {}}), annotations=notes)).captures is bool(notes)

@@ -12,6 +12,7 @@ from tests.unit.pods.sandbox import NOW, ended_pod, pod_view
 
 DELETING = {"deleting": True}
 STOPPED: dict[str, Any] = {"code": 143, "meta": DELETING}
+LOST: dict[str, Any] = {"phase": "Running", "started_at": NOW, "node": "n", "meta": DELETING}
 SECOND = timedelta(seconds=1)
 
 
@@ -95,6 +96,8 @@ def test_an_ended_container_has_a_reason(
         ({"phase": "Failed", "disruption": "DeletionByPodGC"}, TaskReason.NODE_LOST, "DeletionByPodGC", True),
         ({"phase": "Failed", "meta": DELETING}, TaskReason.POD_DELETED, "was deleted", True),
         ({"phase": "Pending", "meta": DELETING}, TaskReason.POD_DELETED, "was deleted", True),
+        ({**LOST, "deletion_grace": 0}, TaskReason.POD_DELETED, "was deleted", True),
+        ({**LOST, "deletion_grace": 0, "disruption": "DeletionByTaintManager"}, TaskReason.NODE_LOST, "Taint", True),
         ({"phase": "Failed", "message": "init: code 1"}, TaskReason.CREATE_CONTAINER_FAILED, "init: code 1", False),
         (
             {"node": "n", "waiting_reason": "InvalidImageName", "waiting_message": 'couldn\'t parse "a b"'},
@@ -142,7 +145,8 @@ def test_a_pod_that_still_exits_0_has_succeeded(status: dict[str, Any]) -> None:
         {},
         {"phase": "Running", "started_at": NOW},
         {"phase": "Pending", "node": "n", "waiting_reason": "ImagePullBackOff"},
-        {"phase": "Running", "started_at": NOW, "node": "n", "meta": DELETING},
+        LOST,
+        {**LOST, "deletion_grace": 30},
     ],
 )
 def test_a_pod_that_may_go_on_has_no_result(status: dict[str, Any]) -> None:

@@ -47,7 +47,7 @@ def outcome(draft: Draft) -> Outcome | None:
         told = f"not done by {draft.deadline:%Y-%m-%d %H:%M:%S} UTC"
         return Outcome(RunPhase.FAILED, RunReason.DEADLINE_EXCEEDED, told)
     failures = [node for node in nodes if draft.row(node).phase is TaskPhase.FAILED and not handled(draft, node)]
-    direct = [(fork, one) for fork in forks if not _awaited(draft, fork) for one in bad_children(draft, fork)]
+    direct = [(fork, one) for fork in forks if not _awaits(draft, fork) for one in bad_children(draft, fork)]
     if failures or direct:
         return _failed(draft, failures, [(fork.name, name, message) for fork, (name, message, _) in direct])
     if _partially(draft):
@@ -91,13 +91,10 @@ def _missed_deadline(draft: Draft, forks: list[Node]) -> bool:
     return any(ended_at(child) > deadline for fork in forks for child in ended_children(draft, fork))
 
 
-def _awaited(draft: Draft, fork: Node) -> bool:
-    """Whether an await ran for a fork: its children count through that."""
-    return any(
-        fork.position in node.wait_forks and draft.row(node).start_time is not None
-        for node in draft.graph.nodes
-        if node.body is Body.AWAIT
-    )
+def _awaits(draft: Draft, fork: Node) -> list[Node]:
+    """Return the awaits that ran for a fork: its children count through those."""
+    found = [node for node in draft.graph.nodes if fork.position in node.wait_forks]
+    return [node for node in found if draft.row(node).start_time is not None]
 
 
 def _failed(draft: Draft, failures: list[Node], direct: list[tuple[str, str, str]]) -> Outcome:
@@ -128,9 +125,15 @@ def _tolerated(node: Node, row: TaskStatus) -> bool:
 
 
 def _children_that_count(draft: Draft) -> Iterator[RunView]:
-    """Yield the last child of each task and item; a failed attempt before it was not PartiallySucceeded anyway."""
+    """Yield the children of tasks that succeeded; those of a fork count through the awaits that ran for it, else directly.
+
+    An attempt before the last one failed, so it was not PartiallySucceeded.
+    """
     for node in draft.graph.nodes:
-        if node.task.parallel is not None or node.body in {Body.RUN, Body.FORK}:
+        if node.task.parallel is None and node.body not in {Body.RUN, Body.FORK}:
+            continue
+        through = _awaits(draft, node) if node.body is Body.FORK else ()
+        if any(draft.row(one).phase is TaskPhase.SUCCEEDED for one in through or (node,)):
             yield from draft.snapshot.children.all(node.name)
 
 

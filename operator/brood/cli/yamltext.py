@@ -5,6 +5,7 @@ dates and ``12:30:00`` as text, and reads ``1e3`` as a number. A file must mean 
 rules for plain scalars are kubectl's.
 """
 
+import json
 import re
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ FLOAT_TAG: Final = "tag:yaml.org,2002:float"
 NULL_TAG: Final = "tag:yaml.org,2002:null"
 _MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 _MOST_NODES: Final = 1_000_000
+_SURROGATES: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +131,32 @@ def read_documents(text: str, file: str) -> list[Document]:
     InputRefusedError
         Where the text is no YAML, or YAML that would lose something; it names file, line and column.
     """
+    text = _json_as_yaml(text)
     try:
         return list(_read(text, file))
     except yaml.YAMLError as error:
         raise InputRefusedError([_finding(error, text, file)]) from error
     except RecursionError as error:
         raise InputRefusedError([Finding(file, 0, 0, "", "", "the YAML is nested too deeply")]) from error
+
+
+def _json_as_yaml(text: str) -> str:
+    """Write what only JSON allows as YAML does: tabs between values, and two escapes for one character beyond U+FFFF.
+
+    kubectl reads as JSON what begins with ``{``. Lines and columns stay where they are, but behind such a character.
+    """
+    if not text.lstrip().startswith("{") or ("\t" not in text and "\\u" not in text):
+        return text
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return _SURROGATES.sub(_one_escape, text.replace("\t", " "))  # a tab in a string would be written \t
+
+
+def _one_escape(pair: re.Match[str]) -> str:
+    character = bytes.fromhex(pair[2] + pair[3]).decode("utf-16-be")
+    return f"{pair[1]}\\U{ord(character):08X}"
 
 
 def _read(text: str, file: str) -> Iterator[Document]:

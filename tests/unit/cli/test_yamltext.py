@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -117,3 +118,15 @@ def test_deep_nesting_is_refused_without_a_traceback() -> None:
 
 def test_json_is_read_too() -> None:
     assert read('{"a": {"b": [1, true, null, "x"]}}') == [{"a": {"b": [1, True, None, "x"]}}]
+
+
+@pytest.mark.parametrize("layout", [{}, {"indent": "\t"}, {"ensure_ascii": False}, {"indent": 2}])
+def test_every_json_is_read_as_json(layout: dict[str, Any]) -> None:
+    value = {"kind": "😀 \\ud83d\\ude00 \\\\ \t\n\x00 é/\u2028", "items": [1, True, None, {"a\tb": []}]}
+    [document] = read_documents(json.dumps(value, **layout), "a.json")
+    assert document.value == value
+
+
+def test_what_only_looks_like_two_surrogates_in_yaml_is_left_alone() -> None:
+    [document] = read_documents("{a: '\\ud83d\\ude00'}", "a.yaml")
+    assert document.value == {"a": "\\ud83d\\ude00"}

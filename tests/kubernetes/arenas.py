@@ -100,9 +100,9 @@ def simulated(name: str, *, seconds: float | None = None, code: int = 0, **task:
 
 
 def row(found: Object, task: str) -> Object:
-    """Return the row of a task in a run's status."""
-    rows: list[Object] = found["status"]["tasks"]
-    return next(one for one in rows if one["name"] == task)
+    """Return the row of a task in a run's status; empty where there is none yet."""
+    rows: list[Object] = found.get("status", {}).get("tasks", [])
+    return next((one for one in rows if one["name"] == task), {})
 
 
 def condition(found: Object, kind: str) -> Object:

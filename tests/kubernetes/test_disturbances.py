@@ -1,0 +1,158 @@
+"""What happens to a cluster while runs are at work in it."""
+
+import json
+import time
+
+from tests.cluster.access import Cluster
+from tests.kubernetes.arenas import Arena, condition, definition, fresh, row, run, script, simulated
+from tests.kubernetes.history import Object, watching
+from tests.kubernetes.operators import operator
+
+NOBODY_WAITS = {"spec": {"terminationGracePeriodSeconds": 1}}
+
+
+def _pod_runs(arena: Arena, name: str, *, number: int = 1) -> Object:
+    """Wait until the Pod of a run's only task is Running, the `number`-th that was made for it."""
+
+    def found() -> Object | None:
+        pods = [
+            pod
+            for pod in arena.history.now("pods", run=name, attempt=str(number))
+            if pod.get("status", {}).get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
+        ]
+        return pods[0] if pods else None
+
+    running: Object = arena.history.until(found, f"a running Pod of {name}")
+    return running
+
+
+def test_o16_a_deleted_pod_is_replaced_and_counted_as_infrastructure(real: Arena) -> None:
+    name = real.run([script("main", 'test "$BROOD_ATTEMPT" = 2 || sleep 60', podTemplate=NOBODY_WAITS)])
+    pod = _pod_runs(real, name)
+    real.kubectl("delete", "pod", pod["metadata"]["name"], "--wait=false")
+    done = real.ended(name)
+    assert done["status"]["phase"] == "Succeeded"
+    assert (row(done, "main")["attempt"], row(done, "main")["infraRetries"]) == (2, 1)
+
+
+def test_o16_an_evicted_pod_is_replaced(real: Arena) -> None:
+    name = real.run([script("main", 'test "$BROOD_ATTEMPT" = 2 || sleep 60', podTemplate=NOBODY_WAITS)])
+    pod = _pod_runs(real, name)["metadata"]["name"]
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": real.namespace}}
+    path = f"/api/v1/namespaces/{real.namespace}/pods/{pod}/eviction"
+    real.cluster.kubectl("create", "--raw", path, "-f", "-", input=json.dumps(eviction))
+    done = real.ended(name)
+    assert done["status"]["phase"] == "Succeeded"
+    assert row(done, "main")["infraRetries"] == 1
+
+
+def test_o16_a_pod_that_is_deleted_by_force_is_replaced(real: Arena) -> None:
+    name = real.run([script("main", 'test "$BROOD_ATTEMPT" = 2 || sleep 60')])
+    pod = _pod_runs(real, name)["metadata"]["name"]
+    real.kubectl("delete", "pod", pod, "--force", "--grace-period=0", "--wait=false")
+    assert row(real.ended(name), "main")["infraRetries"] == 1
+
+
+def test_o16_infra_retries_are_limited_and_say_why(real: Arena) -> None:
+    name = real.run([script("main", "sleep 60", podTemplate=NOBODY_WAITS, infraRetries=1)])
+    for number in (1, 2):
+        pod = _pod_runs(real, name, number=number)["metadata"]["name"]
+        real.kubectl("delete", "pod", pod, "--wait=false")
+    failed = real.ended(name)
+    assert failed["status"]["phase"] == "Failed"
+    assert row(failed, "main")["reason"] == "PodDeleted"
+
+
+def test_o16_an_exit_code_is_not_tried_again(real: Arena) -> None:
+    name = real.run([script("main", "exit 4")])
+    assert row(real.ended(name), "main")["attempt"] == 1
+    assert len(real.history.ever("pods", run=name)) == 1
+
+
+def test_o16_a_memory_hog_is_told_from_a_bug(real: Arena) -> None:
+    hog = script("main", "tail /dev/zero", container={"image": "alpine", "resources": {"limits": {"memory": "16Mi"}}})
+    failed = row(real.ended(real.run([hog])), "main")
+    assert (failed["reason"], failed["exitCode"]) == ("OOMKilled", 137)
+
+
+def test_a_quota_is_waited_for_without_a_failure(simulation: Arena) -> None:
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "pods"}, "spec": {"hard": {"pods": "0"}}}
+    simulation.apply(quota)
+    time.sleep(0.5)
+    try:
+        name = simulation.run([simulated("main")])
+        waits = simulation.history.run_is(name, lambda one: "uota" in str(one.get("status", {}).get("tasks")))
+        assert row(waits, "main")["phase"] == "Pending"
+        assert "exceeded quota" in row(waits, "main")["message"]
+    finally:
+        simulation.kubectl("delete", "resourcequota", "pods")
+    done = simulation.ended(name)
+    assert done["status"]["phase"] == "Succeeded"
+    assert (row(done, "main")["attempt"], row(done, "main")["infraRetries"]) == (1, 0)
+
+
+def test_a_status_that_somebody_else_writes_is_repaired(simulation: Arena) -> None:
+    name = simulation.run([simulated("main", seconds=2.5)])
+    simulation.history.run_is(name, lambda one: one.get("status", {}).get("phase") == "Running")
+    wrong = {"phase": "Succeeded", "progress": "9/9", "summary": {"total": 9}}
+    patch = json.dumps({"status": wrong})
+    simulation.kubectl("patch", "jr", name, "--subresource=status", "--type=merge", "-p", patch)
+    simulation.history.run_is(name, lambda one: one["status"]["phase"] == "Running", "is repaired", seconds=10)
+    done = simulation.ended(name)
+    assert (done["status"]["phase"], done["status"]["progress"]) == ("Succeeded", "1/1")
+    assert done["status"]["summary"]["total"] == 1
+
+
+def test_a_status_that_somebody_else_empties_is_made_again(simulation: Arena) -> None:
+    """What has run is known from its Pods: nothing runs twice."""
+    name = simulation.run([simulated("first"), simulated("second", seconds=2.5, dependsOn=["first"])])
+    simulation.history.run_is(name, lambda one: row(one, "second").get("phase") == "Running")
+    patch = json.dumps([{"op": "remove", "path": "/status"}])
+    simulation.kubectl("patch", "jr", name, "--subresource=status", "--type=json", "-p", patch)
+    done = simulation.ended(name)
+    assert done["status"]["phase"] == "Succeeded"
+    assert set(simulation.history.attempts(run=name).values()) == {1}
+
+
+def test_a_definition_that_changes_or_goes_does_not_change_a_started_run(simulation: Arena) -> None:
+    name = simulation.run([simulated("first", seconds=1), simulated("second", dependsOn=["first"])])
+    simulation.history.run_is(name, lambda one: one.get("status", {}).get("phase") == "Running")
+    simulation.apply(definition(name, [simulated("other", code=1)]))
+    simulation.kubectl("delete", "jd", name)
+    done = simulation.ended(name)
+    assert [one["name"] for one in done["status"]["tasks"]] == ["first", "second"]
+    assert done["status"]["phase"] == "Succeeded"
+
+
+def test_a_child_that_is_deleted_by_hand_is_no_loss_of_the_others(simulation: Arena) -> None:
+    item = [{"name": "work", "container": {"image": "a", "command": ["true"]}}]
+    local = {"name": "item", "params": [{"name": "KWOK_RUN_FOR"}], "tasks": item}
+    each = {
+        "name": "each",
+        "run": {"definitionRef": {"name": "item"}},
+        "parallel": {"items": ["1501ms", "1502ms", "1503ms"]},
+    }
+    name = simulation.run([each], definitions=[local])
+    made = simulation.history.until(lambda: simulation.history.now("jobruns", run=name, index="1"), "a second child")
+    simulation.kubectl("delete", "jr", made[0]["metadata"]["name"], "--wait=false")
+    done = simulation.ended(name)
+    items = row(done, "each")["items"]
+    assert items["total"] == 3
+    assert items["succeeded"] + items.get("failed", 0) + items.get("cancelled", 0) == 3
+    assert items["succeeded"] >= 2
+
+
+def test_a_namespace_that_is_deleted_during_a_run_does_no_harm(kwok: Cluster) -> None:
+    with kwok.namespace() as stays, kwok.namespace() as goes, watching(kwok, stays) as history:
+        with operator(kwok, stays, goes) as one, watching(kwok, goes) as doomed:
+            name = fresh()
+            tasks = [simulated("first", seconds=60), simulated("second", dependsOn=["first"])]
+            kwok.apply([definition(name, tasks), run(name, name)], namespace=goes)
+            doomed.run_is(name, lambda found: found.get("status", {}).get("phase") == "Running")
+            kwok.kubectl("delete", "namespace", goes, "--wait=false")
+            kwok.wait(f"namespace/{goes}", "delete", seconds=30)
+            kwok.apply([definition(name, [simulated("main")]), run(name, name)], namespace=stays)
+            assert history.ended(name)["status"]["phase"] == "Succeeded"
+            assert one.probe() == 200
+            assert one.probe("healthz") == 200
+            assert len(doomed.ever("pods")) == 1

@@ -31,6 +31,14 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class LintFormat(StrEnum):
+    """How findings are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
 Files = Annotated[
     list[str],
     typer.Argument(metavar="FILE", help="YAML or JSON files, directories of such files, or - for standard input."),
@@ -130,22 +138,36 @@ def run(
 def lint(
     files: Files,
     *,
-    output: Annotated[Format, typer.Option("--output", "-o", help="How findings are printed.")] = Format.TEXT,
+    output: Annotated[LintFormat, typer.Option("--output", "-o", help="How findings are printed.")] = LintFormat.TEXT,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors: exit code 1.")] = False,
 ) -> None:
     """Check JobDefinitions and JobRuns without running them.
+
+    Errors are what the operator and brood run refuse. Warnings are what most likely was not meant, such as a template
+    in a script or a task that can never start. Advice is what could be better, such as an image without a version.
 
     For example:
 
       brood lint manifests/
 
-    Exit codes: 0 nothing wrong, 1 something is wrong; each line names file, line, object and field.
-    """
-    from brood.cli.lint import EXIT_FINDINGS, report  # noqa: PLC0415
-    from brood.cli.lint import lint as lint_files  # noqa: PLC0415
+      brood lint --strict -o sarif pipeline.yaml > pipeline.sarif
 
-    findings, objects = lint_files(files)
-    typer.echo(report(findings, objects=objects, json=output is Format.JSON))
-    raise typer.Exit(EXIT_FINDINGS if findings else 0)
+    Exit codes: 0 no error, 1 an error (with --strict, a warning too; advice never), 2 a file cannot be read. Each line
+    names file, line, object, field, and the rule.
+    """
+    from brood.cli.lint import as_json, as_text  # noqa: PLC0415
+    from brood.cli.lint import lint as lint_files  # noqa: PLC0415
+    from brood.cli.sarif import as_sarif  # noqa: PLC0415
+
+    report = lint_files(files)
+    match output:
+        case LintFormat.TEXT:
+            typer.echo(as_text(report))
+        case LintFormat.JSON:
+            typer.echo(as_json(report))
+        case LintFormat.SARIF:
+            typer.echo(as_sarif(report.findings))
+    raise typer.Exit(report.exit_code(strict=strict))
 
 
 @app.command(

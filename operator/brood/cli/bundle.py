@@ -22,12 +22,13 @@ _KINDS: Final = ("JobDefinition", "JobRun")
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A JobDefinition of the files."""
+    """A JobDefinition of the files; ``sound`` says that nothing in it is wrong by itself."""
 
     document: Document
     namespace: str
     name: str
     spec: JobDefinitionSpec
+    sound: bool = True
 
     @property
     def subject(self) -> str:
@@ -72,11 +73,11 @@ class Bundle:
         ]
 
 
-def finding(document: Document, subject: str, path: str, message: str) -> Finding:
-    """Return a finding at a field of a document."""
+def finding(document: Document, subject: str, path: str, message: str, *, rule: str = "invalid-manifest") -> Finding:
+    """Return an error at a field of a document."""
     line, column = locate(document.node, path)
     hint = quoting_hint(document.node, path) if "quote" in message or "string" in message else ""
-    return Finding(document.file, line, column, subject, path, message + hint)
+    return Finding(document.file, line, column, subject, path, message + hint, rule)
 
 
 def read_bundle(documents: Iterable[Document]) -> Bundle:
@@ -151,8 +152,9 @@ def _read_definition(bundle: Bundle, document: Document, namespace: str, name: s
     if not isinstance(parsed, JobDefinition):
         bundle.unreadable.add((namespace, name))
         return
-    bundle.findings += [finding(document, subject, one.path, one.message) for one in problems(parsed.spec)]
-    bundle.definitions.append(Definition(document, namespace, name, parsed.spec))
+    wrong = problems(parsed.spec)
+    bundle.findings += [finding(document, subject, one.path, one.message, rule=one.rule) for one in wrong]
+    bundle.definitions.append(Definition(document, namespace, name, parsed.spec, sound=not wrong))
 
 
 def _read_run(bundle: Bundle, document: Document, namespace: str, name: str) -> None:

@@ -2,18 +2,28 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 EXIT_REFUSED: Final = 2
 """Exit code where the input was refused and nothing ran."""
 
 
+class Severity(StrEnum):
+    """How bad a finding is."""
+
+    ERROR = "error"  # it cannot be run
+    WARNING = "warning"  # it can be run, and most likely does not do what was meant
+    ADVICE = "advice"  # it could be better
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One thing that is wrong.
+    """One thing that is wrong, or could be better.
 
     ``file`` is "" for the command line. ``line`` and ``column`` count from 1; they are 0 where they are unknown. The
     ``subject`` is the object (``JobRun encode-42``), ``field`` a path in it (``spec.tasks[0].when``); both may be "".
+    ``rule`` is the kind of finding, one word for machines.
     """
 
     file: str
@@ -22,6 +32,8 @@ class Finding:
     subject: str
     field: str
     message: str
+    rule: str = "unreadable-input"
+    severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
         numbers = [str(number) for number in (self.line, self.column) if number]
@@ -37,6 +49,8 @@ class Finding:
             "object": self.subject,
             "field": self.field,
             "message": self.message,
+            "rule": self.rule,
+            "severity": str(self.severity),
         }
 
 

@@ -39,6 +39,20 @@ def locate(node: yaml.Node, path: str) -> tuple[int, int]:
     return int(mark.line) + 1, int(mark.column) + 1
 
 
+def locate_in_text(node: yaml.Node, path: str, offset: int) -> tuple[int, int]:
+    """Return line and column (from 1) of a character of the text at a path.
+
+    Exact by line in a literal block (``|``), whose column is not known: 1. Of any other text, where the field begins.
+    """
+    value: yaml.Node | None = node
+    for step in split_path(path):
+        found = _child(value, step) if value is not None else None
+        value = found[1] if found is not None else None
+    if isinstance(value, yaml.ScalarNode) and value.style == "|":
+        return int(value.start_mark.line) + 2 + value.value.count("\n", 0, offset), 1
+    return locate(node, path)
+
+
 def _child(node: yaml.Node, step: Step) -> tuple[yaml.Mark, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
         pairs = ((key.start_mark, value) for key, value in node.value if getattr(key, "value", None) == str(step))

@@ -37,16 +37,16 @@ def _check_run(bundle: Bundle, run: Run, *, complete: bool) -> Iterator[Finding]
         bundle, run.namespace, name=reference.name, type_=reference.type, version=reference.version
     )
     if problem and complete:
-        yield finding(run.document, run.subject, "spec.definitionRef", problem)
+        yield finding(run.document, run.subject, "spec.definitionRef", problem, rule="unknown-definition")
     if found is not None:
         problem = params_problem(found.spec.params, run.spec.params or {}, found.subject)
         if problem:
-            yield finding(run.document, run.subject, "spec.params", problem)
+            yield finding(run.document, run.subject, "spec.params", problem, rule="invalid-params")
     rerun = run.spec.rerun_of
     here = {one.name for one in bundle.runs if one.namespace == run.namespace}
     if rerun is not None and complete and rerun.name not in here:
         message = f"JobRun {rerun.name} is in none of the files, and a local run knows no earlier ones"
-        yield finding(run.document, run.subject, "spec.rerunOf", message)
+        yield finding(run.document, run.subject, "spec.rerunOf", message, rule="unknown-run")
 
 
 def _lookup(
@@ -99,12 +99,12 @@ def _check_calls(
         here, subject = f"{path}.tasks[{at}].{word}", f"{definition.subject}: task {task.name}"
         target, name, problem = _target(bundle, definition, call)
         if problem and complete:
-            yield finding(definition.document, subject, f"{here}.definitionRef", problem)
+            yield finding(definition.document, subject, f"{here}.definitionRef", problem, rule="unknown-definition")
         if target is None:
             continue
         problem = _call_problem(task, call, target, name)
         if problem:
-            yield finding(definition.document, subject, f"{here}.params", problem)
+            yield finding(definition.document, subject, f"{here}.params", problem, rule="invalid-params")
 
 
 def _target(bundle: Bundle, definition: Definition, call: ChildCall) -> tuple[Graph | None, str, str]:

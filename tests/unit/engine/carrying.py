@@ -47,9 +47,8 @@ class Carrier(Objects):
             refused = self._refused(made)
             if not refused - {one.name for one in refusals}:
                 break
-            refusals = tuple(
-                Refusal(one, *self._answer(made, one)) for one in sorted(refused | {r.name for r in refusals})
-            )
+            known = {one.name: one for one in refusals}
+            refusals = tuple(known.get(one) or self._answer(made, one) for one in sorted(refused | set(known)))
         writes = list(self._writes(name, made, {one.name for one in refusals}))
         for write in writes[:crash_after]:
             write()

@@ -6,6 +6,7 @@ outcomes (`play`). What must hold at every step is checked at every step (`check
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from brood.api.jobrun import Shutdown
 from brood.api.phases import RunPhase
@@ -17,7 +18,20 @@ from tests.unit.engine.carrying import Carrier
 from tests.unit.engine.objects import START
 from tests.unit.engine.outcomes import Outcome, by_task, deleted, evicted, exits, fails, in_turn, kept, ok
 
-__all__ = ["START", "World", "by_task", "deleted", "evicted", "exits", "fails", "in_turn", "kept", "ok"]
+__all__ = [
+    "START",
+    "World",
+    "begun",
+    "by_task",
+    "deleted",
+    "evicted",
+    "exits",
+    "fails",
+    "in_turn",
+    "kept",
+    "ok",
+    "played",
+]
 
 
 @dataclass
@@ -130,6 +144,13 @@ class World(Carrier):
         """Return the phase of a run."""
         return self.runs[run].status.phase
 
+    def outputs(self, run: str = "run") -> dict[str, str]:
+        """Return all outputs of a run, the large ones too."""
+        status = self.runs[run].status
+        large = {name: self.values[ref.config_map, ref.key] for name, ref in status.output_refs.items()}
+        assert not set(large) & set(status.outputs)
+        return {**status.outputs, **large}
+
     def condition(self, type_: str, run: str = "run") -> tuple[str, str, str] | None:
         """Return (status, reason, message) of a condition."""
         for one in self.runs[run].status.conditions:
@@ -152,3 +173,19 @@ class World(Carrier):
             f"{name}: {one.status.phase} {one.status.message} {self.phases(name)}" for name, one in self.runs.items()
         ]
         return "\n".join([*lines, f"live: {self.live_pods()}"])
+
+
+def begun(spec: str | dict[str, Any], **run: Any) -> World:
+    """Return a world in which one run of that definition has begun: everything that starts at once has started."""
+    world = World()
+    world.define(spec)
+    world.submit(**run)
+    world.settle()
+    return world
+
+
+def played(spec: str | dict[str, Any], outcome: Outcome | None = None, **run: Any) -> World:
+    """Return a world in which one run of that definition has ended; Pods end as ``outcome`` says, else well."""
+    world = begun(spec, **run)
+    world.play(outcome)
+    return world

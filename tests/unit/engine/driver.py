@@ -1,0 +1,153 @@
+"""Random histories: which run is looked at, which Pod ends and how, what somebody does, and where the operator dies."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from brood.api.reasons import TaskReason
+from brood.views import RunView, TaskResult
+from tests.unit.engine.reference import End
+from tests.unit.engine.world import World, deleted
+
+END_STEPS = 20_000
+
+
+@dataclass
+class Driver:
+    """Drives a world by a seed; what becomes of an attempt depends on the seed and on what it is, never on when it ends."""
+
+    world: World
+    seed: int
+    slow: bool = False  # Pods wait for their start
+    crashes: bool = False
+    acts: list[tuple[int, str]] = field(default_factory=list)  # (after so many moves, what somebody does)
+    done: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.random = Random(f"order {self.seed}")
+        self.world.pods_wait = self.slow
+
+    # --- what attempts end as ---
+
+    def end_of(self, path: str, task: str, attempt: int) -> End:
+        """Return how an attempt ends."""
+        random = Random(f"{self.seed} {path} {task} {attempt}")
+        said = f"{path} {task} {attempt}"
+        kind = random.choice(["ok"] * 8 + ["exit"] * 4 + ["oom", "timeout", "evicted", "evicted", "preempted"])
+        match kind:
+            case "ok":
+                return End(stdout=said)
+            case "exit":
+                return End("ExitCode", random.choice([1, 3, 3]), stdout=said)
+            case "oom":
+                return End("OOMKilled", 137)
+            case "timeout":
+                return End("DeadlineExceeded", None)
+            case _:
+                return End("Evicted" if kind == "evicted" else "Preempted", None, infra=True)
+
+    def path(self, run: RunView) -> str:
+        """Return where a run is in its tree, in the words of the reference."""
+        above = next(self.world.parents(run), None)
+        if above is None:
+            return "run"
+        return f"{self.path(above)}/{run.task}{'' if run.index is None else f'[{run.index}]'}#{run.attempt}"
+
+    def _result(self, name: str) -> TaskResult:
+        request = self.world.requests[name]
+        if request.handler:
+            return TaskResult(None, exit_code=0)
+        end = self.end_of(self.path(self.world.runs[request.run]), request.task, request.attempt)
+        reason = None if not end.reason else TaskReason[_NAMES[end.reason]]
+        stdout = end.stdout if request.capture_stdout else None
+        return TaskResult(reason, exit_code=end.code, stdout=stdout, infrastructure=end.infra)
+
+    # --- moves ---
+
+    def play(self) -> None:
+        """Move until every run has ended, and nothing is left to do."""
+        for move in range(END_STEPS):
+            while self.acts and self.acts[0][0] <= move:
+                self._act(self.acts.pop(0)[1])
+            if self._over():
+                break
+            self._move()
+        else:
+            raise AssertionError(f"does not end: {self.world.describe()}")
+        self.world.settle()
+
+    def _move(self) -> None:
+        active = [name for name, run in self.world.runs.items() if not run.status.finished]
+        moves = self.random.randrange(1, 4)
+        for _ in range(moves):
+            name = self.random.choice(active)
+            if name in self.world.runs:
+                self._step(name)
+        if self.random.random() < 0.6 and self._end_a_pod():  # noqa: PLR2004
+            return
+        if not self._settled():
+            return
+        if not self._end_a_pod() and not self._over():
+            self.world.sleep()
+
+    def _over(self) -> bool:
+        return all(run.status.finished for run in self.world.runs.values())
+
+    def _step(self, name: str) -> bool:
+        crash = self.random.randrange(6) if self.crashes and self.random.random() < 0.3 else None  # noqa: PLR2004
+        return self.world.step(name, crash_after=crash)
+
+    def _settled(self) -> bool:
+        """Plan all runs; whether nothing was to be done."""
+        names = list(self.world.runs)
+        self.random.shuffle(names)
+        return not any([self._step(name) for name in names if name in self.world.runs])
+
+    def _end_a_pod(self) -> bool:
+        live = self.world.live_pods()
+        if not live:
+            return False
+        name = self.random.choice(live)
+        pod = self.world.pods[name].pod
+        if pod.meta.deleting:
+            natural = pod.started_at is not None and self.random.random() < 0.3  # noqa: PLR2004
+            self.world.end(name, self._result(name) if natural else deleted())
+        elif pod.started_at is None:
+            self.world.start_pod(name)
+        else:
+            self.world.end(name, self._result(name))
+        return True
+
+    def _act(self, what: str) -> None:
+        """Do what somebody does: `Interrupt`, `Terminate` of the root or of any run, or the deletion of a Pod or run."""
+        self.done.append(what)
+        world, runs = self.world, sorted(self.world.runs)
+        match what.split():
+            case ["root", how]:
+                if world.runs["run"].spec.shutdown != "Terminate":
+                    world.shutdown("run", how)
+            case ["any", how]:
+                name = self.random.choice(runs)
+                if world.runs[name].spec.shutdown != "Terminate":
+                    world.shutdown(name, how)
+            case ["delete", "pod"]:
+                live = world.live_pods()
+                if live:
+                    world.end(self.random.choice(live), deleted())
+            case ["delete", "child"]:
+                children = [name for name in runs if name != "run"]
+                if children:
+                    world.remove_run(self.random.choice(children))
+            case ["wait", seconds]:
+                world.pass_time(int(seconds))
+                world.kill_late()
+            case _:
+                raise AssertionError(what)
+
+
+_NAMES = {
+    "ExitCode": "EXIT_CODE",
+    "OOMKilled": "OOM_KILLED",
+    "DeadlineExceeded": "DEADLINE_EXCEEDED",
+    "Evicted": "EVICTED",
+    "Preempted": "PREEMPTED",
+}

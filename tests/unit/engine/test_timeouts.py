@@ -1,0 +1,332 @@
+"""Time of attempts, starts, items and runs (contract §1.1, §2.1)."""
+
+from datetime import timedelta
+
+import pytest
+
+from brood.api.reasons import WaitingReason
+from brood.views import PodRequest, TaskResult
+from tests.unit.engine.world import START, World, begun, by_task, exits, ok, played
+
+
+def waiting(spec: str) -> World:
+    """Return a world whose Pods do not start."""
+    world = World(pods_wait=True)
+    world.define(spec)
+    world.submit()
+    world.settle()
+    return world
+
+
+def never(_: PodRequest) -> TaskResult | None:
+    """Let Pods go on for ever."""
+    return None
+
+
+# --- of a Pod ---
+
+
+def test_a_pod_gets_the_time_of_its_task() -> None:
+    world = begun("{tasks: [{name: a, script: x, timeoutSeconds: 30}, {name: b, script: x}]}")
+    assert world.request("a").timeout_seconds == 30
+    assert world.request("b").timeout_seconds is None
+
+
+def test_a_timed_out_attempt_fails_by_that_and_each_attempt_has_the_whole_time() -> None:
+    world = played(
+        "{tasks: [{name: a, script: x, timeoutSeconds: 30, retryPolicy: {limit: 1, intervalSeconds: 5}}]}", never
+    )
+    row = world.row("a")
+    assert (row.phase, row.reason, row.attempt) == ("Failed", "DeadlineExceeded", 2)
+    assert row.completion_time == START + timedelta(seconds=65)
+    assert world.condition("Succeeded") == ("False", "TaskFailed", "task a: DeadlineExceeded: timeoutSeconds passed")
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "message", "after"),
+    [
+        ("pendingTimeoutSeconds: 20", "PendingTimeout", "the Pod did not start within 20 s: no node fits", 20),
+        ("imagePullTimeoutSeconds: 15", None, "", 0),
+        (
+            "pendingTimeoutSeconds: 20, imagePullTimeoutSeconds: 10",
+            "PendingTimeout",
+            "the Pod did not start within 20 s: no node fits",
+            20,
+        ),
+    ],
+)
+def test_a_pod_that_finds_no_node_has_its_pending_time(
+    fields: str, reason: str | None, message: str, after: int
+) -> None:
+    world = waiting(f"{{tasks: [{{name: a, script: x, {fields}}}]}}")
+    name = world.live_pod("a")
+    world.pods[name] = type(world.pods[name])(
+        world.pods[name].pod, waiting=(WaitingReason.UNSCHEDULABLE, "no node fits")
+    )
+    world.settle()
+    row = world.row("a")
+    assert (row.phase, row.reason, row.message) == ("Pending", "Unschedulable", "no node fits")
+    if reason is None:
+        assert not world.wakes()
+        return
+    world.pass_time(after - 1)
+    world.settle()
+    assert world.row("a").phase == "Pending"
+    world.pass_time(1)
+    world.settle()
+    row = world.row("a")
+    assert (row.phase, row.reason, row.message) == ("Failed", reason, message)
+    assert name not in world.pods
+    assert world.phase() == "Failed"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "after"),
+    [
+        ("imagePullTimeoutSeconds: 10", "ImagePullFailed", 10),
+        ("pendingTimeoutSeconds: 10", "PendingTimeout", 10),
+        ("imagePullTimeoutSeconds: 10, pendingTimeoutSeconds: 20", "ImagePullFailed", 10),
+        ("imagePullTimeoutSeconds: 20, pendingTimeoutSeconds: 10", "PendingTimeout", 10),
+    ],
+)
+def test_the_reason_says_whether_the_image_or_the_start_took_too_long(fields: str, reason: str, after: int) -> None:
+    world = waiting(f"{{tasks: [{{name: a, script: x, {fields}}}]}}")
+    name = world.live_pod("a")
+    world.pods[name] = type(world.pods[name])(world.pods[name].pod, waiting=(WaitingReason.IMAGE_PULL, "ErrImagePull"))
+    world.settle()
+    world.sleep()
+    assert world.now == START + timedelta(seconds=after)
+    world.settle()
+    assert world.row("a").reason == reason
+
+
+def test_a_pod_that_never_started_is_tried_again_by_the_retry_policy() -> None:
+    world = waiting("{tasks: [{name: a, script: x, pendingTimeoutSeconds: 10, retryPolicy: {limit: 1}}]}")
+    world.sleep()
+    world.settle()
+    world.sleep()
+    world.settle()
+    assert world.row("a").attempt == 2
+    world.start_pod(world.live_pod("a"))
+    world.play()
+    assert world.phase() == "Succeeded"
+
+
+def test_a_started_pod_is_not_pending_any_more() -> None:
+    world = waiting("{tasks: [{name: a, script: x, pendingTimeoutSeconds: 10}]}")
+    world.start_pod(world.live_pod("a"))
+    world.pass_time(60)
+    world.settle()
+    assert world.row("a").phase == "Running"
+    assert world.row("a").start_time == START
+
+
+# --- of a `run` ---
+
+CALL = """
+tasks: [{name: call, run: {definitionRef: {name: child}}, timeoutSeconds: 30, RETRY}]
+definitions: [{name: child, tasks: [{name: a, script: x}, {name: b, script: x, dependsOn: [a]}]}]
+"""
+
+
+def test_the_child_of_a_timed_out_run_is_terminated_first() -> None:
+    world = begun(CALL.replace("RETRY", "retryPolicy: {limit: 0}"))
+    child = world.children("call")[0].meta.name
+    world.pass_time(30)
+    world.settle()
+    assert world.runs[child].spec.shutdown == "Terminate"
+    assert world.row("call").phase == "Running"
+    world.play()
+    row = world.row("call")
+    assert (row.phase, row.reason, row.exit_code) == ("Failed", "DeadlineExceeded", None)
+    assert str(world.phase(child)) == "Cancelled"
+
+
+@pytest.mark.parametrize(("retry", "attempts"), [("limit: 1", 2), ("limit: 1, exitCodes: [3]", 1)])
+def test_a_timed_out_run_is_retried_unless_exit_codes_is_given(retry: str, attempts: int) -> None:
+    world = played(CALL.replace("RETRY", f"retryPolicy: {{{retry}}}"), never)
+    assert world.row("call").attempt == attempts
+
+
+def test_a_child_that_ends_in_time_is_no_timeout_although_it_is_seen_later() -> None:
+    world = begun(CALL.replace("RETRY", "retryPolicy: {}"))
+    child = world.children("call")[0].meta.name
+    for task in ("a", "b"):
+        world.end_task(task, ok(), run=child)
+        world.step(child)
+        world.step(child)
+    assert world.phase(child) == "Succeeded"
+    world.pass_time(60)
+    world.play()
+    assert world.row("call").phase == "Succeeded"
+
+
+# --- over all items ---
+
+ITEMS = "{tasks: [{name: p, script: x, output: R, timeoutSeconds: 30, parallel: {items: [a, b, c], maxConcurrent: 1, RULE}}]}"
+
+
+def test_the_time_of_a_parallel_task_is_that_of_all_its_items_together() -> None:
+    world = begun(ITEMS.replace("RULE", "maxFailures: 2"))
+    world.pass_time(20)
+    world.end(world.live_pods()[0], ok("A"))
+    world.settle()
+    world.pass_time(10)
+    world.settle()
+    items = world.row("p").items
+    assert items is not None
+    assert (items.succeeded, items.running, items.cancelled) == (1, 1, 1)
+    world.play()
+    row = world.row("p")
+    assert (row.phase, row.reason, row.message) == ("Failed", "DeadlineExceeded", "not done within 30 s")
+    assert '"summary":{"total":3,"succeeded":1,"failed":0,"cancelled":2,"skipped":0}' in world.outputs()["R"]
+
+
+def test_items_that_wait_for_a_retry_when_the_time_is_over_are_not_tried_again() -> None:
+    spec = "{tasks: [{name: p, script: x, timeoutSeconds: 30, retryPolicy: {limit: 5, intervalSeconds: 20}, parallel: {items: [a]}}]}"
+    world = played(spec, lambda _: exits(1))
+    row = world.row("p")
+    assert row.items is not None
+    assert (row.phase, row.reason, row.items.cancelled) == ("Failed", "DeadlineExceeded", 1)
+    assert len(world.children("p")) == 2
+
+
+def test_items_that_all_ended_in_time_are_judged_as_ever_although_it_is_seen_later() -> None:
+    world = begun(ITEMS.replace("RULE", "maxFailures: 0"))
+    for _ in "abc":
+        world.end(world.live_pods()[0], ok("x"))
+        for name in [one.meta.name for one in world.children("p")]:
+            world.step(name)
+            world.step(name)
+        if world.now == START and len(world.children("p")) < 3:
+            world.settle()
+    world.pass_time(100)
+    world.settle()
+    assert world.row("p").phase == "Succeeded"
+
+
+# --- of a run ---
+
+DEADLINE = """
+activeDeadlineSeconds: 100
+tasks:
+- {name: a, script: x, onFailed: handler, continueOn: {failure: true, markSuccess: true}}
+- {name: b, script: x, dependsOn: [a]}
+- {name: call, run: {definitionRef: {name: child}}}
+- {name: p, script: x, parallel: {items: [a, b, c], maxConcurrent: 1}, output: R}
+- {name: retried, script: x, retryPolicy: {limit: 5, intervalSeconds: 1000}}
+- {name: f, fork: {definitionRef: {name: child}}}
+- {name: w, await: {tasks: [f]}}
+- {name: handler, script: x}
+- {name: quick, script: x}
+definitions: [{name: child, tasks: [{name: c, script: x}, {name: d, script: x, dependsOn: [c]}]}]
+handlers: {onFailure: {script: x}, onExit: {script: x}, onSuccess: {script: x}, onCancel: {script: x}}
+"""
+
+
+def test_a_deadline_stops_everything_as_terminate_does_and_nothing_starts_after_it() -> None:
+    world = begun(DEADLINE)
+    world.end_task("retried", exits(1))
+    world.end_task("quick", ok())
+    world.settle()
+    before = set(world.made)
+    world.pass_time(100)
+    world.settle()
+    live = [world.pods[name].pod for name in world.live_pods()]
+    assert all(pod.meta.deleting for pod in live)
+    assert all(one.spec.shutdown == "Terminate" for one in world.children_of(world.runs["run"]))
+    world.play()
+    assert world.phases() == {
+        "a": "Failed", "b": "Cancelled", "call": "Failed", "p": "Failed", "retried": "Failed", "f": "Succeeded", "w": "Failed",
+        "handler": "Cancelled", "quick": "Succeeded",
+    }  # fmt: skip
+    ended = [row for row in world.runs["run"].status.tasks if row.phase in {"Failed", "Cancelled"}]
+    assert {row.reason for row in ended} == {"DeadlineExceeded"}
+    assert world.row("a").routed_to is None
+    assert world.phase() == "Failed"
+    assert world.condition("Succeeded") == ("False", "DeadlineExceeded", "not done by 2026-01-01 00:01:40 UTC")
+    assert [world.requests[name].task for name in world.made if name not in before] == ["onFailure", "onExit"]
+
+
+def test_the_deadline_counts_from_admission_and_a_run_may_only_shorten_it() -> None:
+    spec = "{activeDeadlineSeconds: 100, tasks: [{name: a, script: x}]}"
+    for asked, seconds in ((None, 100), (50, 50), (500, 100)):
+        world = played(spec, never, active_deadline_seconds=asked)
+        assert world.row("a").completion_time == START + timedelta(seconds=seconds)
+
+
+def test_a_pod_gets_no_more_time_than_is_left_so_that_the_deadline_holds_while_no_operator_runs() -> None:
+    world = begun(
+        "{activeDeadlineSeconds: 100, tasks: [{name: a, script: x}, {name: b, script: x, dependsOn: [a], timeoutSeconds: 200}]}"
+    )
+    assert world.request("a").timeout_seconds == 100
+    world.pass_time(40)
+    world.end_task("a", ok())
+    world.settle()
+    assert world.request("b").timeout_seconds == 60
+
+
+def test_what_had_ended_before_the_deadline_keeps_its_end_although_that_is_seen_later() -> None:
+    world = begun(
+        "{activeDeadlineSeconds: 100, tasks: [{name: a, script: x}, {name: b, script: x, continueOn: {failure: true}}]}"
+    )
+    world.pass_time(99)
+    world.end_task("a", ok())
+    world.end_task("b", exits(3))
+    world.pass_time(10)
+    world.settle()
+    assert (world.row("b").reason, world.row("b").exit_code) == ("ExitCode", 3)
+    assert world.phase() == "PartiallySucceeded"
+
+
+def test_a_success_after_the_deadline_is_none() -> None:
+    world = begun("{activeDeadlineSeconds: 100, tasks: [{name: a, script: x}]}")
+    world.pass_time(100)
+    world.settle()
+    world.pass_time(1)
+    world.end_task("a", ok())
+    world.settle()
+    assert (world.row("a").phase, world.row("a").reason) == ("Failed", "DeadlineExceeded")
+
+
+def test_a_child_that_succeeds_after_the_deadline_does_not_save_its_task() -> None:
+    world = begun(
+        "{activeDeadlineSeconds: 10, tasks: [{name: call, run: {definitionRef: {name: c}}}], definitions: [{name: c, tasks: [{name: a, script: x}]}]}"
+    )
+    world.pass_time(10)
+    world.settle()
+    world.pass_time(1)
+    world.end(world.live_pods()[0], ok())
+    world.settle()
+    assert world.children("call")[0].status.phase == "Succeeded"
+    assert (world.row("call").phase, world.row("call").reason) == ("Failed", "DeadlineExceeded")
+
+
+def test_the_deadline_of_a_childs_definition_is_its_own() -> None:
+    world = World()
+    world.define("{tasks: [{name: call, run: {definitionRef: {name: other}}}]}")
+    world.define("{activeDeadlineSeconds: 10, tasks: [{name: a, script: x}]}", "other")
+    world.submit()
+    world.play(never)
+    assert world.children("call")[0].status.message == "not done by 2026-01-01 00:00:10 UTC"
+    assert (world.row("call").reason, world.phase()) == ("ChildFailed", "Failed")
+
+
+def test_local_definitions_have_no_deadline_of_their_own() -> None:
+    spec = "{activeDeadlineSeconds: 100, tasks: [{name: c, run: {definitionRef: {name: l}}}], definitions: [{name: l, tasks: [{name: a, script: x}]}]}"
+    world = begun(spec)
+    child = world.children("c")[0].meta.name
+    assert world.request("a", run=child).timeout_seconds is None
+
+
+def test_handlers_have_time_of_their_own_after_a_deadline() -> None:
+    world = begun(DEADLINE)
+    world.pass_time(100)
+    world.settle()
+    for name in world.live_pods():
+        world.end(name, exits(143))
+    world.settle()
+    assert world.request("onFailure").timeout_seconds == 300
+    assert world.phase() == "Running"
+    world.play(by_task())
+    assert world.condition("HandlersSucceeded") == ("True", "Succeeded", "")

@@ -3,12 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.acceptance.world import Command, Lab, lab
+from tests.local.acceptance.command import Command
+from tests.local.acceptance.lab import Lab, lab
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Command]:
-    """`brood run`, which leaves no process behind."""
+    """Give `brood run`, and see that it leaves no process behind."""
     command = Command(tmp_path)
     yield command
     assert command.processes() == []
@@ -16,6 +17,6 @@ def run(tmp_path: Path) -> Iterator[Command]:
 
 @pytest.fixture
 async def here(tmp_path: Path) -> AsyncIterator[Lab]:
-    """An operator on a local cluster, in this process."""
+    """Give an operator on a local cluster, in this process."""
     async with lab(tmp_path) as made:
         yield made

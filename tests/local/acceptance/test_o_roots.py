@@ -1,8 +1,9 @@
-"""Rows O1 to O18, O20 and O21: a root job and its child jobs (seed 001). O19, crashes of the controller, is in `test_controller_crash`."""
+"""Rows O1 to O18, O20 and O21: a root job and its child jobs (seed 001); O19, crashes, is in `test_controller_crash`."""
 
 import asyncio
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,15 @@ import pytest
 import yaml
 
 from brood.cluster.port import AlreadyExists, Kind, Manifest, NotFound
-from tests.local.acceptance.world import (
-    Command,
-    Lab,
-    Seen,
+from tests.local.acceptance.command import Command
+from tests.local.acceptance.lab import Lab, Seen, lab, most_active
+from tests.local.acceptance.manifests import (
     admitted,
     condition,
     definition,
     ended,
     job_run,
-    lab,
     meet,
-    most_active,
     phases,
     rows,
     wait_for,
@@ -113,7 +111,9 @@ async def test_o3_a_storm_of_one_key_has_exactly_one_active_run_at_any_event(her
     else:
         assert got["Succeeded"] >= 1
         assert got["Succeeded"] + got["Cancelled"] == 20
-        assert {condition(run, "Succeeded")["reason"] for run in done if run["status"]["phase"] == "Cancelled"} == {"Replaced"}
+        assert {condition(run, "Succeeded")["reason"] for run in done if run["status"]["phase"] == "Cancelled"} == {
+            "Replaced"
+        }
 
 
 def test_o4_the_next_run_starts_after_success_and_after_failure(run: Command) -> None:
@@ -124,7 +124,7 @@ def test_o4_the_next_run_starts_after_success_and_after_failure(run: Command) ->
     assert result.code == 1
     status = [line["run"]["status"] for line in result.lines]
     assert [one["phase"] for one in status] == ["Succeeded", "Failed", "Succeeded"]
-    for before, after in zip(status, status[1:], strict=False):
+    for before, after in pairwise(status):
         assert before["completionTime"] <= after["startTime"]
 
 
@@ -157,7 +157,7 @@ async def test_o5_applying_the_same_run_again_is_not_a_second_run(here: Lab) -> 
 async def test_o6_different_keys_run_side_by_side_and_two_definitions_of_one_key_exclude_each_other(here: Lab) -> None:
     spec = keyed("Queue", "params: [{name: CUSTOMER}]\n" + UNTIL_GO, key="import-{{ params.CUSTOMER }}")
     other = keyed("Queue", UNTIL_GO, key="import-acme")
-    await here.apply(definition(spec), definition(other, "other"))
+    await here.apply(definition(spec), definition(other, name="other"))
     await here.apply(job_run("acme", spec="params: {CUSTOMER: acme}"), job_run("zen", spec="params: {CUSTOMER: zen}"))
     await here.phase("acme", "Running")
     await here.phase("zen", "Running")
@@ -202,7 +202,9 @@ async def test_o7_root_and_children_are_recorded_also_without_their_pods_and_aft
 def printed(run: Manifest, column: str) -> Any:
     """Return what ``kubectl get`` shows of a run in one of the CRD's printer columns."""
     crd = yaml.safe_load((CRDS / "jobruns.yaml").read_text())
-    [path] = [one["jsonPath"] for one in crd["spec"]["versions"][0]["additionalPrinterColumns"] if one["name"] == column]
+    [path] = [
+        one["jsonPath"] for one in crd["spec"]["versions"][0]["additionalPrinterColumns"] if one["name"] == column
+    ]
     value: Any = run
     for step in path.strip(".").split("."):
         value = (value or {}).get(step)
@@ -240,7 +242,11 @@ async def test_o8_children_show_new_running_success_and_failed_in_a_column_and_i
         running = next(one for one in history if printed(one, "Phase") == "Running")
         assert condition(running, "Succeeded")["status"] == "Unknown"
         assert condition(running, "Reconciling")["status"] == "True"
-        ends[child["spec"]["params"]["CODE"]] = shown[-1], condition(child, "Succeeded")["status"], condition(child, "Stalled").get("status")
+        ends[child["spec"]["params"]["CODE"]] = (
+            shown[-1],
+            condition(child, "Succeeded")["status"],
+            condition(child, "Stalled").get("status"),
+        )
     assert ends == {"0": ("Succeeded", "True", None), "1": ("Failed", "False", "True")}
 
 
@@ -299,7 +305,13 @@ async def test_o10_interrupting_the_root_lets_running_children_complete(here: La
     assert (row["items"]["succeeded"], row["items"]["cancelled"]) == (2, 3)
     aggregate = json.loads(root["status"]["outputs"]["ALL"])
     assert aggregate["outputs"] == [{"DID": "did a"}, {"DID": "did b"}]
-    assert [one["status"] for one in aggregate["results"]] == ["success", "success", "cancelled", "cancelled", "cancelled"]
+    assert [one["status"] for one in aggregate["results"]] == [
+        "success",
+        "success",
+        "cancelled",
+        "cancelled",
+        "cancelled",
+    ]
     assert root["status"]["phase"] == "Cancelled"
 
 
@@ -347,7 +359,11 @@ async def test_o11_what_has_not_started_at_an_interrupt_never_starts(here: Lab) 
     here.touch("go")
     root = await here.ended("root")
     after = {pod["metadata"]["name"] for pod in await here.pods("root")} - before
-    assert {pod["metadata"]["labels"]["brood.dev/task"] for pod in await here.pods("root") if pod["metadata"]["name"] in after} == {
+    assert {
+        pod["metadata"]["labels"]["brood.dev/task"]
+        for pod in await here.pods("root")
+        if pod["metadata"]["name"] in after
+    } == {
         "onCancel",
         "onExit",
     }
@@ -488,7 +504,11 @@ def test_o14_a_planners_output_makes_the_children_once_also_where_it_runs_again(
     result = run(planner('echo "[\\"p1\\",\\"p2\\",\\"p3\\"]"; mkdir @DIR@/again || exit 0; exit 1'))
     assert (result.code, result.phase) == (0, "Succeeded"), result.stderr
     assert result.rows["plan"]["attempt"] == 2
-    assert [child["spec"]["params"] for child in result.children_of("work")] == [{"PART": "p1"}, {"PART": "p2"}, {"PART": "p3"}]
+    assert [child["spec"]["params"] for child in result.children_of("work")] == [
+        {"PART": "p1"},
+        {"PART": "p2"},
+        {"PART": "p3"},
+    ]
     assert [child["spec"]["params"] for child in result.children_of("extra")] == [{"PART": "p1"}]
     assert sorted(result.written("did")) == ["p1", "p1", "p2", "p3"]
 
@@ -545,7 +565,8 @@ async def test_o16_a_deleted_pod_is_tried_again_and_the_reason_says_infrastructu
 
     async def lose_pod(attempt: int) -> None:
         at = await here.until(
-            "root", lambda run: rows(run) and rows(run)["work"].get("attempt") == attempt and phases(run)["work"] == "Running"
+            "root",
+            lambda run: rows(run) and rows(run)["work"].get("attempt") == attempt and phases(run)["work"] == "Running",
         )
         assert rows(at)["work"]["infraRetries"] == attempt - 1
         await here.delete(rows(at)["work"]["podName"], Kind.POD, grace_seconds=0)
@@ -554,7 +575,12 @@ async def test_o16_a_deleted_pod_is_tried_again_and_the_reason_says_infrastructu
     await lose_pod(2)
     done = await here.ended("root")
     row = rows(done)["work"]
-    assert (done["status"]["phase"], row["phase"], row["reason"], row["attempt"]) == ("Failed", "Failed", "PodDeleted", 2)
+    assert (done["status"]["phase"], row["phase"], row["reason"], row["attempt"]) == (
+        "Failed",
+        "Failed",
+        "PodDeleted",
+        2,
+    )
     assert row["failures"] == 0, "none of it is the task's own fault"
 
 
@@ -608,7 +634,13 @@ def test_o18_no_children_is_a_skip_and_the_run_succeeds(run: Command) -> None:
     )
     assert (result.code, result.phase) == (0, "Succeeded"), result.stderr
     assert {result.rows[name]["reason"] for name in ("work", "also")} == {"NoItems"}
-    assert result.phases == {"plan": "Succeeded", "work": "Skipped", "also": "Skipped", "then": "Succeeded", "after": "Succeeded"}
+    assert result.phases == {
+        "plan": "Succeeded",
+        "work": "Skipped",
+        "also": "Skipped",
+        "then": "Succeeded",
+        "after": "Succeeded",
+    }
     assert json.loads(result.outputs["TOLD"]) == {
         "summary": {"total": 0, "succeeded": 0, "failed": 0, "cancelled": 0, "skipped": 0},
         "results": [],
@@ -649,7 +681,9 @@ async def test_o21_deleting_the_root_takes_everything_that_it_owned(here: Lab) -
         tasks: [{{name: one, script: '{meet(1)}; sleep 600'}}]
     """
     await here.apply(definition(spec), job_run("root"))
-    await here.until("root", lambda run: "status" in run and phases(run).get("big") == phases(run).get("kept") == "Succeeded")
+    await here.until(
+        "root", lambda run: "status" in run and phases(run).get("big") == phases(run).get("kept") == "Succeeded"
+    )
     await here.true(lambda: list(here.shared.glob("met-*")))
     kinds = (Kind.JOB_RUN, Kind.POD, Kind.CONFIG_MAP, Kind.CLAIM)
     for kind in kinds:

@@ -12,8 +12,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 PYTEST_ARGS ?= -n 2
 TESTS ?=
 NODE ?= real
+SCENARIO ?=
 
-.PHONY: help setup dev demo test test-fast verify lock crds cluster-up cluster-down clean
+.PHONY: help setup dev demo test test-fast verify bench lock crds cluster-up cluster-down clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +67,9 @@ cluster-up: dev ## start a Kubernetes from plain binaries on this machine; NODE=
 
 cluster-down: dev ## stop it and remove its state
 	@$(BIN)/python -m tests.cluster down
+
+bench: dev ## measure on simulated nodes beside the native baseline; SCENARIO=T2 N=1000 REPEAT=3
+	@$(BIN)/python -m bench.cluster $(SCENARIO) $(if $(N),--n $(N)) $(if $(REPEAT),--repeat $(REPEAT))
 
 clean: ## remove what the build and the tools left here (not the caches in ~/.cache/brood)
 	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

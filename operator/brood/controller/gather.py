@@ -14,7 +14,7 @@ from brood.engine.concurrency import lock_of
 from brood.engine.graph import Graph
 from brood.engine.locks import Lock, LockState
 from brood.engine.params import InvalidParams
-from brood.engine.snapshot import DefinitionProblem, Refusal, Snapshot
+from brood.engine.snapshot import ChildIndex, DefinitionProblem, Refusal, Snapshot
 from brood.templating import TemplateError
 from brood.views import DefinitionView, RunView
 
@@ -44,7 +44,7 @@ class Gatherer:
         for one in (run, self._cache.family.parent(run), self._cache.family.root(run)):
             if one is not None:
                 await self._load_revision(one)
-        if run.is_root and not admitted(run):
+        if run.is_root and not run.status.finished:
             for one in self._cache.admission.unknown(run.meta.namespace):
                 await self._load_revision(one)
         return await self._attempts.read(self._cache.pods.of(run.meta.uid))
@@ -82,6 +82,7 @@ class Gatherer:
             definitions=resolver,
             root=None if run.is_root else root,
             parent=parent,
+            siblings=family.children(parent.meta.uid) if parent is not None else ChildIndex(),
             artifacts=artifacts,
             claim=claim,
             volume_root=self._port.layout.volume_root(namespace, place) if place else "",
@@ -137,11 +138,11 @@ class Gatherer:
         if not run.is_root or run.status.finished or graph is None:
             return None, LockState(), ""
         admission = self._cache.admission
+        for one in admission.unknown(run.meta.namespace):  # for a holder too: one of them may have begun to replace it
+            admission.learn(one, self._lock_of(one))
         if admitted(run):
             lock = admission.lock(run) or self._lock_of(run)
             return lock, LockState() if lock is None else admission.state(run, lock), ""
-        for one in admission.unknown(run.meta.namespace):
-            admission.learn(one, self._lock_of(one))
         try:
             lock = lock_of(run, graph)
         except (TemplateError, InvalidParams) as error:

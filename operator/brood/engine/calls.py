@@ -55,7 +55,7 @@ def observe(draft: Draft, node: Node) -> None:
         return
     child = attempts[-1]
     draft.set(
-        node, phase=TaskPhase.RUNNING, attempt=child.attempt, child_name=child.meta.name, next_attempt_time=None,
+        node, phase=TaskPhase.RUNNING, attempt=child.attempt, child_name=child.meta.name, next_attempt_time=None, exit_code=None,
         waiting_since=None, start_time=row.start_time or child.meta.created_at, reason="", message="",
     )  # fmt: skip
     seconds = node.task.timeout_seconds
@@ -96,8 +96,11 @@ def _settle(draft: Draft, node: Node, child: RunView, over: datetime | None) -> 
 
 
 def _failed(draft: Draft, node: Node, child: RunView, reason: TaskReason, code: int | None, message: str) -> None:
-    """Take in a child that failed: another follows, or the task has failed for good."""
-    policy, failures, at = node.task.retry_policy, draft.row(node).failures + 1, ended_at(child)
+    """Take in a child that failed: another follows, or the task has failed for good.
+
+    All children before it have failed as well, whether or not a status was written that says so.
+    """
+    policy, failures, at = node.task.retry_policy, child.attempt, ended_at(child)
     if policy is None or not retry.may_retry(policy, failures=failures, exit_code=code):
         _keep_outputs(draft, node, child, must=False)
         draft.set(node, failures=failures)

@@ -36,6 +36,7 @@ def observe(draft: Draft, node: Node) -> None:
             _settle(draft, node, lost, stopped=True)
         return
     pod = attempt.pod
+    _count_lost(draft, node)
     draft.set(node, attempt=pod.attempt, pod_name=pod.meta.name, next_attempt_time=None, waiting_since=None)
     if attempt.result is not None:
         draft.set(node, start_time=row.start_time or attempt.result.started_at or pod.meta.created_at)
@@ -48,6 +49,16 @@ def observe(draft: Draft, node: Node) -> None:
             draft.deletions.append(PodDeletion(pod))
     elif pod.started_at is None:
         _pending(draft, node, attempt)
+
+
+def _count_lost(draft: Draft, node: Node) -> None:
+    """Count the attempts that were followed by another one, where the status that said so was lost."""
+    row = draft.row(node)
+    recorded = row.attempt if row.pod_name is None else row.attempt - 1
+    for one in draft.attempts(node)[:-1]:
+        if one.pod.attempt > recorded and one.result is not None:
+            kind = "infra_retries" if one.result.infrastructure else "failures"
+            draft.set(node, **{kind: getattr(draft.row(node), kind) + 1})
 
 
 def _pending(draft: Draft, node: Node, attempt: PodAttempt) -> None:
@@ -94,7 +105,7 @@ def _settle(draft: Draft, node: Node, result: TaskResult, *, stopped: bool) -> N
     """
     ended = result.finished_at or draft.now
     try:
-        if not node.handler and overran(draft, ended):
+        if not node.handler and (overran(draft, ended) or _killed_at_deadline(draft, result)):
             _stop(draft, node, result, "the run's deadline passed")
         elif result.reason is None:
             _succeed(draft, node, result)
@@ -104,6 +115,12 @@ def _settle(draft: Draft, node: Node, result: TaskResult, *, stopped: bool) -> N
             _failed(draft, node, result, ended)
     except outputs.NotNow:
         return
+
+
+def _killed_at_deadline(draft: Draft, result: TaskResult) -> bool:
+    """Whether the kubelet was as quick as we at the run's deadline, which is every Pod's too: no failure of the task's own."""
+    late = draft.stop == TaskReason.DEADLINE_EXCEEDED and result.reason == TaskReason.DEADLINE_EXCEEDED
+    return late and draft.deadline is not None and (result.finished_at or draft.now) >= draft.deadline
 
 
 def _succeed(draft: Draft, node: Node, result: TaskResult) -> None:

@@ -77,7 +77,9 @@ class Watched(LocalCluster):
         stored = await super().patch(kind, namespace, name, patch, subresource=subresource)
         if kind is Kind.JOB_RUN and subresource == "status":
             if finished(before) and difference(before["status"], stored["status"]):
-                self.broken.append(f"{name} was changed after its end: {difference(before['status'], stored['status'])}")
+                self.broken.append(
+                    f"{name} was changed after its end: {difference(before['status'], stored['status'])}"
+                )
             holders = [one for one in self.store.list(kind).items if _holds(one)]
             if self.max_active is not None and len(holders) > self.max_active:
                 self.broken.append(f"{len(holders)} runs hold the key at once")
@@ -130,7 +132,9 @@ def _holds(run: Manifest) -> bool:
 class Process(FaultyPort):
     """What one operator sees of a cluster until it dies."""
 
-    def __init__(self, cluster: Port, node: Node, judge: Callable[[Write], Verdict] = lambda _: "pass", **more: Any) -> None:
+    def __init__(
+        self, cluster: Port, node: Node, judge: Callable[[Write], Verdict] = lambda _: "pass", **more: Any
+    ) -> None:
         super().__init__(cluster, judge, **more)
         self.died = asyncio.Event()
         self._node = node
@@ -171,6 +175,9 @@ class Scenario:
     users: Callable[["Life"], Coroutine[Any, Any, None]] | None = None
     config: Config = field(default_factory=Config)
     counts: bool = True
+    stays: bool = (
+        True  # which Pods stay is the same each time; not where a kubelet and brood end one at the same moment
+    )
     max_active: int | None = None
     expect: Mapping[str, str] = field(default_factory=dict)  # phases of runs, so that a scenario is what it says
 
@@ -326,7 +333,7 @@ async def _end(life: Life, others: list[asyncio.Task[None]]) -> None:
 
 # --- what it came to ---
 
-_HASHES = re.compile(r"-[a-z2-7]{10}\b|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}")
+_HASHES = re.compile(r"-[a-z2-7]{10}\b|\.[0-9a-f]{8}(?=/)|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}")
 _TRANSIENT = ("Time", "podName", "childName", "Since")
 
 
@@ -354,8 +361,11 @@ def outcome(life: Life) -> dict[str, Any]:
         for one in life.store.list(Kind.POD).items
     )
     definitions = {one["metadata"]["name"]: _plain(one["status"]) for one in life.store.list(Kind.JOB_DEFINITION).items}
+    for status in definitions.values():
+        status.setdefault("activeRuns", 0)  # 0 is not written where nothing else was
     claims = Counter(life.place(_owner(life, one)) for one in life.store.list(Kind.CLAIM).items)
-    return {"runs": runs, "pods": dict(sorted(pods.items())), "definitions": definitions, "claims": dict(claims)}
+    kept = dict(sorted(pods.items())) if life.scenario.stays else {}
+    return {"runs": runs, "pods": kept, "definitions": definitions, "claims": dict(claims)}
 
 
 def _owner(life: Life, manifest: Manifest) -> Manifest:

@@ -106,7 +106,11 @@ _FORKS = Scenario(
     (
         _definition(
             _task("list", output="ITEMS"),
-            {"name": "apart", "dependsOn": ["list"], "fork": {"definitionRef": {"name": "one"}, "params": {"ITEM": "z"}}},
+            {
+                "name": "apart",
+                "dependsOn": ["list"],
+                "fork": {"definitionRef": {"name": "one"}, "params": {"ITEM": "z"}},
+            },
             {
                 "name": "many",
                 "fork": {"definitionRef": {"name": "one"}},
@@ -169,7 +173,11 @@ _BACKOFF = Scenario(
         _definition(
             _task("flaky", retryPolicy={"limit": 3, "intervalSeconds": 20, "backoffFactor": 2}),
             _task("after", "flaky"),
-            {"name": "child", "run": {"definitionRef": {"name": "one"}}, "retryPolicy": {"limit": 1, "intervalSeconds": 30}},
+            {
+                "name": "child",
+                "run": {"definitionRef": {"name": "one"}},
+                "retryPolicy": {"limit": 1, "intervalSeconds": 30},
+            },
             definitions=[ONE],
         ),
         _run(),
@@ -233,9 +241,7 @@ _ARTIFACTS = Scenario(
         ),
         _run(),
     ),
-    _ends(
-        make=End(files=(("out/a.txt", 5), ("out/b.txt", 7))), use=End(stdout="u"), keep=End(files=(("k", 1),))
-    ),
+    _ends(make=End(files=(("out/a.txt", 5), ("out/b.txt", 7))), use=End(stdout="u"), keep=End(files=(("k", 1),))),
     expect={"run-1#1": "Succeeded"},
 )
 
@@ -257,7 +263,12 @@ _NESTED = Scenario(
     "nested-parallel",
     (
         _definition(
-            {"name": "outer", "run": {"definitionRef": {"name": "inner"}}, "parallel": {"items": ["a", "b"]}, "output": "O"},
+            {
+                "name": "outer",
+                "run": {"definitionRef": {"name": "inner"}},
+                "parallel": {"items": ["a", "b"]},
+                "output": "O",
+            },
             definitions=[
                 {
                     "name": "inner",
@@ -373,6 +384,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         (_definition(_task("long"), _task("after", "long"), activeDeadlineSeconds=int(LONG)), _run()),
         _ends(long=End(seconds=3 * LONG)),
         counts=False,
+        stays=False,
         expect={"run-1#1": "Failed"},
     ),
 )

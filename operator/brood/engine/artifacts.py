@@ -125,7 +125,7 @@ def _of_children(draft: Draft, scope: Scope, origin: Node) -> Iterator[ArtifactS
     for _, child in {child.meta.uid: ("", child) for _, child, _ in kept}.values():
         owners.update({one.path for one in files_of(draft, child)})
     collisions = sorted(path for path, count in owners.items() if count > 1)
-    if collisions:
+    if collisions and scope.graph is draft.graph:  # else each item's run would say so
         shown = ", ".join(collisions[:_SHOWN]) + (
             f" and {len(collisions) - _SHOWN} more" if len(collisions) > _SHOWN else ""
         )
@@ -142,10 +142,10 @@ def _of_children(draft: Draft, scope: Scope, origin: Node) -> Iterator[ArtifactS
 
 def _children(draft: Draft, scope: Scope, fork: Node) -> Iterator[tuple[str, RunView]]:
     """Yield (directory, child) of the last child of a task, or of each of its items in order."""
-    if scope.graph is not draft.graph:
-        return  # an implicit definition sees files of its parent's own tasks only
+    snapshot = draft.snapshot
+    children = snapshot.children if scope.graph is draft.graph else snapshot.siblings
     newest: dict[int, RunView] = {}
-    for child in draft.snapshot.children.all(fork.name):
+    for child in children.all(fork.name):
         index = -1 if child.index is None else child.index
         if index not in newest or newest[index].attempt < child.attempt:
             newest[index] = child

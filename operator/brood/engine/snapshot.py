@@ -131,6 +131,7 @@ class Snapshot:
     definitions: Definitions | None = None
     root: RunView | None = None  # the root run where this is a child; None where it is gone
     parent: RunView | None = None  # likewise
+    siblings: ChildIndex = field(default_factory=ChildIndex)  # all children of the parent, this run among them
     artifacts: Artifacts | None = None  # of the root's definition
     claim: ClaimView | None = None
     volume_root: str = ""  # where any Pod of the tree sees the volume

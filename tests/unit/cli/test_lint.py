@@ -369,7 +369,7 @@ def test_a_param_that_nothing_uses_is_advice(tmp_path: Path) -> None:
     params = [{"name": "P"}, {"name": "K"}, {"name": "Q"}]
     inner = {"name": "inner", "params": [{"name": "P"}], "tasks": [script("deep", "echo $P")]}
     spec = {"params": params, "concurrency": {"key": "{{ params.K }}"}, "definitions": [inner]}
-    found = linted(tmp_path, [script("a", "echo $PQ $10")], **spec)
+    found = linted(tmp_path, [script("a", "echo $PQ ${10} ${#PQ}")], **spec)
     assert brief(found) == [("unused-param", "spec.params[0]"), ("unused-param", "spec.params[2]")]
 
 

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from pydantic import JsonValue
 from pydantic.alias_generators import to_camel
 
 from brood.api.container import EnvVar
-from brood.api.jobdefinition import JobDefinitionSpec, LocalDefinition, Param
+from brood.api.jobdefinition import Concurrency, JobDefinitionSpec, LocalDefinition, Param
 from brood.api.task import Task
 from brood.cli.findings import Severity
-from brood.engine.graph import HANDLER_NAMES, Graph, Node, compile_graph
+from brood.engine.graph import HANDLER_NAMES, Graph, Node, compile_graph, references_of, templates_of
+from brood.templating import References, is_template
+from brood.templating.references import NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Part:
     spec: JobDefinitionSpec
     source: JobDefinitionSpec | LocalDefinition
     graph: Graph
+    references: References  # all that its templates name
 
     @property
     def root(self) -> bool:
@@ -84,9 +89,19 @@ def _given(spec: JobDefinitionSpec, field: str) -> bool:
 
 def parts_of(spec: JobDefinitionSpec) -> Iterator[Part]:
     """Yield the definition itself, then its local definitions."""
-    yield Part("spec", spec, spec, compile_graph("", spec))
+    graph = compile_graph("", spec)
+    yield Part("spec", spec, spec, graph, _references(graph, spec.concurrency))
     for at, local in enumerate(spec.definitions):
-        yield Part(f"spec.definitions[{at}]", spec, local, compile_graph("", spec, local=local.name))
+        graph = compile_graph("", spec, local=local.name)
+        yield Part(f"spec.definitions[{at}]", spec, local, graph, _references(graph, None))
+
+
+def _references(graph: Graph, concurrency: Concurrency | None) -> References:
+    sources = [source for node in (*graph.nodes, *graph.handlers) for _, source in templates_of(node.task)]
+    others = [one.value for one in graph.env]
+    others += [graph.max_active_tasks, concurrency.key if concurrency else None]
+    sources += [one for one in others if isinstance(one, str) and is_template(one)]
+    return reduce(or_, map(references_of, sources), NOTHING)
 
 
 def named(task: Task) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _HEREDOC: Final = re.compile(r"<<-?[ \t]*(?P<quote>['\"\\]?)(?P<word>\w+)['\"]?")
@@ -75,9 +76,24 @@ def sets(script: str, name: str) -> bool:
 
 def mentions(text: str, name: str) -> bool:
     """Say whether a word stands in a text: a program that the script starts may read it from its environment."""
-    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
+    return name in _words(text)
+
+
+@lru_cache(maxsize=1024)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text))
 
 
 def uses_position(script: str, position: int) -> bool:
     """Say whether a script may use ``$1``, ``$2`` … of that number."""
-    return re.search(rf"\$(?:\{{?#?{position}(?!\d)|[@*#]|\{{[@*#])|\bshift\b|\bgetopts\b", script) is not None
+    named = _positions(script)
+    return named is None or position in named
+
+
+@lru_cache(maxsize=1024)
+def _positions(script: str) -> frozenset[int] | None:
+    """Return the numbers that a script names; None where it may use any of them (``$@``, ``shift``)."""
+    if re.search(r"\$\{?[@*#](?!\w)|\$\{#\}|\bshift\b|\bgetopts\b", script):
+        return None
+    found = re.findall(r"\$(?:\{#?(\d+)|(\d))", script)
+    return frozenset(int(braced or bare) for braced, bare in found)

@@ -1,14 +1,11 @@
 """Params and outputs that nothing uses."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from brood.api.container import EnvVar
 from brood.cli.advice.parts import Advice, Part, named
 from brood.cli.advice.shelltext import mentions, uses_position
 from brood.cli.findings import Severity
-from brood.engine.graph import Node, references_of, templates_of
-from brood.templating import References, is_template
-from brood.templating.references import NOTHING
+from brood.engine.graph import Node
 
 
 def unused_param(part: Part) -> Iterator[Advice]:
@@ -19,7 +16,7 @@ def unused_param(part: Part) -> Iterator[Advice]:
     scripts = [node.task.script or "" for node in nodes]
     if any("BROOD_PARAMS" in one for one in scripts):
         return
-    used = _all_references(part).params
+    used = part.references.params
     for at, param in enumerate(part.params):
         if param.name in used or any(mentions(one, param.name) or uses_position(one, at + 1) for one in scripts):
             continue
@@ -43,7 +40,7 @@ def unused_output(part: Part) -> Iterator[Advice]:
 
 
 def _is_used(part: Part, producer: Node, name: str) -> bool:
-    references = _all_references(part)
+    references = part.references
     if name in references.outputs or (producer.name, "output") in references.details:
         return True
     for node in (*part.graph.nodes, *part.graph.handlers):
@@ -52,26 +49,3 @@ def _is_used(part: Part, producer: Node, name: str) -> bool:
         if sees and node.task.is_container and (script is None or mentions(script, name) or "BROOD_INPUTS" in script):
             return True
     return False
-
-
-def _all_references(part: Part) -> References:
-    """Return all that the templates of a part name."""
-    found = NOTHING
-    for node in (*part.graph.nodes, *part.graph.handlers):
-        for _, source in templates_of(node.task):
-            found |= references_of(source)
-    others = [*_texts(part.env)]
-    limit = part.graph.max_active_tasks
-    if isinstance(limit, str):
-        others.append(limit)
-    concurrency = part.spec.concurrency
-    if part.root and concurrency is not None and concurrency.key is not None:
-        others.append(concurrency.key)
-    for source in others:
-        if is_template(source):
-            found |= references_of(source)
-    return found
-
-
-def _texts(env: Iterable[EnvVar]) -> Iterator[str]:
-    yield from (one.value for one in env if isinstance(one.value, str))

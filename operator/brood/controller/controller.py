@@ -179,7 +179,9 @@ class Controller:
     def _seen(self, kind: Kind, manifest: Manifest) -> None:
         """Take an object that a write of our own returned, ahead of the watch."""
         namespace = manifest["metadata"].get("namespace")
-        informer = self._informers.get((kind, None)) or self._informers.get((kind, namespace))
+        # An informer without objects is false: `or` between two of them lost the first object of every kind.
+        place = (kind, None if (kind, None) in self._informers else namespace)
+        informer = self._informers.get(place)
         if informer is not None:
             informer.put(_PARSERS[kind](manifest))
 

@@ -118,7 +118,7 @@ def compile_graph(
         local=local,
         implicit=implicit,
         spec=spec,
-        params=tuple(source.params),
+        params=() if implicit else tuple(source.params),  # an item's keys are params that nobody declared
         env=env,
         max_active_tasks=None if implicit else source.max_active_tasks,
         nodes=nodes,

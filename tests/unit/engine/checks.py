@@ -128,4 +128,4 @@ def check_caps(world: "Objects", run: RunView) -> None:
 
 def _limit(graph: Graph, run: RunView) -> int | None:
     value = graph.max_active_tasks
-    return value if value is None or isinstance(value, int) else int(str(run.spec.params["N"]))
+    return value if value is None or isinstance(value, int) else int(str(run.spec.params["LIMIT"]))

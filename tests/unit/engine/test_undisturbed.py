@@ -2,7 +2,7 @@
 
 import os
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from brood.views import RunView
@@ -12,7 +12,8 @@ from tests.unit.engine.reference import Reference, Run
 from tests.unit.engine.world import World
 
 EXAMPLES = int(os.environ.get("ENGINE_EXAMPLES", "120"))
-_SETTINGS = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), deadline=None)
+_PHASES = [phase for phase in Phase if phase is not Phase.explain]  # which traces every line, and slowly
+_SETTINGS = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), deadline=None, phases=_PHASES)
 SEEDS = st.integers(0, 10**6)
 
 

@@ -25,10 +25,13 @@ _YIELD_EVERY = 250  # objects of a listing between two turns of the loop
 
 
 class Pause:
-    """How long to wait after failures in a row: twice as long each time, up to half a minute, spread at random."""
+    """How long to wait after failures in a row: twice as long each time, up to five seconds, spread at random.
+
+    Every kind has one watch, so that this is no load; and nothing goes on until the watch is back.
+    """
 
     FIRST_SECONDS = 0.25
-    LONGEST_SECONDS = 30.0
+    LONGEST_SECONDS = 5.0
 
     def __init__(
         self,
@@ -99,6 +102,7 @@ class Informer(Generic[V]):
         self._version: str | None = None  # to watch from; None: list first
         self._listed = 0  # the moment of the newest listing: what is not newer is in it, or gone
         self._seen = 0  # newest version that a listing or the stream has shown
+        self._expired = False  # the newest failure was that the version is too old
         self.synced = asyncio.Event()
         """Set once the first listing is in."""
 
@@ -135,12 +139,13 @@ class Informer(Generic[V]):
             except Expired as error:
                 _LOG.info("listing again", kind=self._kind.value, reason=error.message)
                 self._version = None
-                if self._pause.failures:  # the first time at once
+                if self._expired:  # else at once, also after an outage: it is over, or there would be no such answer
                     await self._pause.after()
-                self._pause.failures += 1
+                self._expired = True
             except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again
                 level = _LOG.warning if isinstance(error, ApiError) else _LOG.exception
                 level("watch failed, will be tried again", kind=self._kind.value, error=repr(error))
+                self._expired = False
                 await self._pause.after(getattr(error, "retry_after", None))
 
     async def _once(self) -> None:
@@ -152,14 +157,14 @@ class Informer(Generic[V]):
         stream = self._port.watch(self._kind, resource_version=version, namespace=self._namespace, labels=self._labels)
         try:
             async for event in stream:
-                self._pause.failures = 0
+                self._pause.failures, self._expired = 0, False
                 self._take(event)
         finally:
             if isinstance(stream, AsyncGenerator):
                 await stream.aclose()  # now, not when it is collected: it holds a connection
         if self._version == version and self._clock() - started < _STEADY_SECONDS:
             raise ApiError("the stream ended at once, without an event")
-        self._pause.failures = 0
+        self._pause.failures, self._expired = 0, False
 
     async def _list(self) -> str:
         """Take over a listing, page by page; return the version to watch from."""

@@ -262,8 +262,8 @@ async def test_errors_back_off_doubling_up_to_half_a_minute_and_never_end_it() -
     ]
     async with bench:
         await bench.informer.synced.wait()
-    assert bench.naps.seconds[:8] == [0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0]
-    assert bench.naps.seconds[-1] == 15.0
+    assert bench.naps.seconds[:8] == [0.125, 0.25, 0.5, 1.0, 2.0, 2.5, 2.5, 2.5]
+    assert bench.naps.seconds[-1] == 2.5
 
 
 async def test_the_server_s_own_wish_to_wait_is_respected() -> None:
@@ -309,6 +309,14 @@ async def test_a_version_that_is_always_too_old_backs_off_too() -> None:
     async with bench:
         await turns(lambda: len(bench.port.watches) == 5)
     assert (bench.port.lists, len(bench.naps.seconds)) == (5, 3)
+
+
+async def test_a_version_that_is_too_old_after_an_outage_is_listed_again_at_once() -> None:
+    bench = Bench()
+    bench.port.streams = [lambda _: Failing(Unavailable("down"))] * 3 + [lambda _: Failing(Expired("too old"))]
+    async with bench:
+        await turns(lambda: len(bench.port.watches) == 5)
+    assert (bench.port.lists, bench.naps.seconds) == (2, [0.125, 0.25, 0.5])
 
 
 async def test_an_error_in_a_callback_does_not_end_it() -> None:

@@ -10,6 +10,8 @@ import typer
 from brood.controller.logs import LogFormat, LogLevel, set_up_logs
 
 EXIT_NO_CLUSTER = 2
+STATUS_PATIENCE = 0.5
+"""Seconds; on a real API server, where a write is dear, a Pod that ends sooner is never shown as running."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -111,6 +113,7 @@ def operator(  # noqa: PLR0913 - options of a command
         config = Config(
             namespaces=chosen or None,
             workers=workers,
+            status_patience=STATUS_PATIENCE,
             pools=_sizes(pools or ()),
             max_runs=max_runs,
             max_pods=max_pods,

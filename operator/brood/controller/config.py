@@ -15,6 +15,7 @@ class Config:
     workers: int = 32  # keys that are worked on at once
     creates_in_flight: int = 16  # creates of one plan that are on their way at once
     status_interval: float = 0.2  # a run's counters are written at most this often
+    status_patience: float = 0.0  # counters and Running marks that are younger than that are not written yet
     definition_interval: float = 5.0  # a definition's activeRuns likewise
     resync_interval: float = 600.0  # how often every unfinished run is looked at without a reason
     backoff_first: float = 0.05

@@ -4,6 +4,7 @@ Contract §2: "When it starts, a run pins an immutable ``apps/v1 ControllerRevis
 that it is given".
 """
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,7 @@ class Revisions:
     def __init__(self, port: Port, *, kept: int) -> None:
         self._port = port
         self._specs: Lru[Name, _Spec | _Bad] = Lru(kept)
+        self._storing: dict[Name, asyncio.Lock] = {}
         self._graphs: Lru[tuple[str, str, str | None, str | None], Graph | DefinitionProblem] = Lru(4 * kept)
 
     def problem(self, view: DefinitionView) -> DefinitionProblem | None:
@@ -93,10 +95,22 @@ class Revisions:
         RetryLater
             There is one of that name which holds something else. It is never used, and `problem` says so from now on.
         """
-        name = (view.meta.namespace, view.revision)
-        known = self._remember(view)
-        if isinstance(known, _Spec) and known.stored:
+        if self._is_stored(view):
             return
+        name = (view.meta.namespace, view.revision)
+        try:
+            async with self._storing.setdefault(name, asyncio.Lock()):  # runs that start at once ask for it at once
+                if not self._is_stored(view):
+                    await self._store(view, writer)
+        finally:
+            self._storing.pop(name, None)
+
+    def _is_stored(self, view: DefinitionView) -> bool:
+        known = self._remember(view)
+        return isinstance(known, _Spec) and known.stored
+
+    async def _store(self, view: DefinitionView, writer: Writer) -> None:
+        name = (view.meta.namespace, view.revision)
         try:
             await writer.create(Kind.REVISION, objects.revision(view))
         except AlreadyExists:

@@ -47,7 +47,7 @@ class Runs:
         self._wake_after = parts.wake_after
         self._gatherer = Gatherer(parts)
         self._carrier = Carrier(parts)
-        self._pace = Pace(parts.config.status_interval)
+        self._pace = Pace(parts.config.status_interval, patience=parts.config.status_patience)
         self._crashes: dict[Key, int] = {}
 
     async def process(self, key: Key) -> None:

@@ -163,7 +163,8 @@ def _handle(draft: Draft, status: JobRunStatus) -> JobRunStatus:
         )
     fixed = get_condition(status.conditions, ConditionType.SUCCEEDED)
     reason, message = (fixed.reason, fixed.message) if fixed is not None else (RunReason.SUCCEEDED, "")
-    draft.event(reason, message or f"run ended as {result}", warning=result is RunPhase.FAILED)
+    if run.is_root or result is not RunPhase.SUCCEEDED:  # that all went well is told once a tree, not once an item
+        draft.event(reason, message or f"run ended as {result}", warning=result is RunPhase.FAILED)
     return with_verdict(run, status, Verdict(result, reason, message), now)
 
 

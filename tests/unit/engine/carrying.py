@@ -141,7 +141,9 @@ class Carrier(Objects):
         if child.definition is not None:
             self.revisions[child.definition.revision] = child.definition.spec
         self._version += 1
-        meta = Meta("default", child.name, f"uid-child-{self._version}", str(self._version), self.now, owner_uid=run.meta.uid)
+        meta = Meta(
+            "default", child.name, f"uid-child-{self._version}", str(self._version), self.now, owner_uid=run.meta.uid
+        )
         parent = ParentRef(name=name, uid=run.meta.uid, task=child.task, index=child.index, item=child.item)
         spec = JobRunSpec(definition_ref=child.definition_ref, params=dict(child.params), parent_ref=parent)
         view = RunView(

@@ -49,6 +49,12 @@ def test_an_item_sees_the_runs_params_env_and_upstream_outputs() -> None:
     assert request.artifacts.paths == ("out-*",)
 
 
+def test_an_item_sees_the_params_that_the_run_was_given_not_their_defaults() -> None:
+    spec = "{params: [{name: A, required: true}, {name: B, default: b}], tasks: [{name: p, script: x, parallel: {items: [i]}}]}"
+    world = begun(spec, params={"A": "given", "B": "too"})
+    assert dict(requests(world)[0].params) == {"A": "given", "B": "too"}
+
+
 def test_o15_an_item_sees_itself() -> None:
     texts = requests(world_of(["two words", 42, {"K": "v", "URL": "mine"}, ["p", 1]]))
     assert [one.item for one in texts] == ["two words", "42", '{"K":"v","URL":"mine"}', '["p",1]']

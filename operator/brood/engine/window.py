@@ -3,6 +3,7 @@
 What a pass looks at is bounded by `maxConcurrent`: the items whose end the row does not record yet. The rest are ranges.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -76,23 +77,30 @@ class Window:
     def _miss_lost(self, before: int) -> None:
         """Count items as cancelled whose child was deleted before its end was recorded; they never run again.
 
-        ``before`` is how many the row counted as ended or running. Items start in their order, so one without a child before another
-        that has one was deleted; and if even fewer are known than were counted, so were those that come next.
+        ``before`` is how many the row counted as ended or running. One without a child that it did not count is no such item: its
+        create has failed while those of later items came through.
         """
-        started, ends = self._next(), self.ends
-        known = ends.recorded + len(ends.live) + len(self.retries)
-        if known >= started and known >= before:
-            return
-        waiting = {item.index for item, _ in self.retries}
-        for at, index in enumerate(self.source.items.indexes):
-            if at >= started and known >= before:
+        for index in self._unstarted() if self._known < before else ():
+            if self._known >= before:
                 return
-            if index not in ends and index not in ends.live and index not in waiting:
-                ends.cancelled.add(index)
-                known += 1
+            self.ends.cancelled.add(index)
+
+    @property
+    def _known(self) -> int:
+        live = self.ends.live
+        return self.ends.recorded + len(live) + sum(item.index not in live for item, _ in self.retries)
+
+    def _unstarted(self) -> Iterator[int]:
+        """Yield the indexes of items that have neither a child nor an end: those that were passed over first, then the rest."""
+        indexes, started = self.source.items.indexes, self._next()
+        waiting = {item.index for item, _ in self.retries}
+        for at in range(0 if self._known < started else started, len(indexes)):
+            index = indexes[at]
+            if index not in self.ends and index not in self.ends.live and index not in waiting:
+                yield index
 
     def _next(self) -> int:
-        """Return the position of the first item that has not started: items start in their order."""
+        """Return the position behind the last item that has started: items start in their order, but for creates that fail."""
         seen = self.draft.snapshot.children.unrecorded(self.node.name)
         return self.source.items.after(max(self.ends.last, seen[-1] if seen else -1))
 
@@ -105,10 +113,9 @@ class Window:
         self.retries.clear()
         if ends.recorded + len(ends.live) >= len(items):
             return
-        for index in items.indexes[self._next() :]:
-            if index not in ends and index not in ends.live:
-                unstarted.add(index)
-                self.dropped = True
+        for index in [*self._unstarted()]:
+            unstarted.add(index)
+            self.dropped = True
 
     def fill(self) -> None:
         """Start retries that are due, then the next items, as far as `maxConcurrent` goes."""
@@ -118,14 +125,14 @@ class Window:
             if held or self._full:
                 break
             held = not self._ask(item, last.attempt + 1)
-        position = self._next()
-        while position < len(items) and not held and not self._full:
-            held = not self._ask(items.items[position], 1)
-            position += 1
+        for index in self._unstarted():
+            if held or self._full:
+                break
+            held = not self._ask(items.items[items.after(index - 1)], 1)
         row = self.draft.row(self.node)
         if held and row.next_attempt_time is not None:
             self.draft.wake(row.next_attempt_time)
-        elif position < len(items):
+        elif next(self._unstarted(), None) is not None:
             self.draft.say(
                 self.node, WaitingReason.MAX_CONCURRENT, f"maxConcurrent: {self.rule.max_concurrent} items run"
             )

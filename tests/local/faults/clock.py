@@ -6,6 +6,7 @@ A controller, a node and users that wait for minutes take milliseconds, and the 
 import asyncio
 import random
 import selectors
+import uuid
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -69,7 +70,11 @@ def run(life: Coroutine[Any, Any, T], *, seed: int = 0) -> T:
     before = random.getstate()
     random.seed(seed)
     try:
-        with asyncio.Runner(loop_factory=JumpingLoop) as runner, mock.patch("time.monotonic", runner.get_loop().time):
+        with (
+            asyncio.Runner(loop_factory=JumpingLoop) as runner,
+            mock.patch("time.monotonic", runner.get_loop().time),
+            mock.patch("uuid.uuid4", lambda: uuid.UUID(int=random.getrandbits(128), version=4)),  # noqa: S311 - to repeat
+        ):
             return runner.run(limited())
     finally:
         random.setstate(before)

@@ -275,6 +275,7 @@ async def play(
     *,
     process: Callable[[Life, int], Process] | None = None,
     chaos: Callable[[Life], Coroutine[Any, Any, None]] | None = None,
+    until_users: bool = False,
 ) -> Life:
     """Play a scenario to its end.
 
@@ -284,6 +285,8 @@ async def play(
         Makes what the n-th operator (from 0) sees of the cluster.
     chaos
         What goes wrong beside the operator; it is waited for.
+    until_users
+        It is over when the users are done, whatever goes on.
     """
     async with begun(scenario, directory) as life:
         for kind, manifest in scenario.objects:
@@ -291,7 +294,7 @@ async def play(
         loop = asyncio.get_running_loop()
         operator = loop.create_task(_operate(life, process or _undisturbed))
         others = [loop.create_task(one(life)) for one in (scenario.users, chaos) if one is not None]
-        ending = loop.create_task(_end(life, others))
+        ending = loop.create_task(_end(life, others, wait=not until_users))
         try:
             await asyncio.wait([operator, ending], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -320,10 +323,10 @@ async def _operate(life: Life, process: Callable[[Life, int], Process]) -> None:
             await controller.stop()
 
 
-async def _end(life: Life, others: list[asyncio.Task[None]]) -> None:
+async def _end(life: Life, others: list[asyncio.Task[None]], *, wait: bool) -> None:
     """Wait until everybody is done and nothing has changed for a while."""
     await asyncio.gather(*others)
-    while True:
+    while wait:
         await life.when(lambda: settled(life))
         version = life.store.version
         await asyncio.sleep(QUIET_SECONDS)
@@ -372,7 +375,7 @@ def _owner(life: Life, manifest: Manifest) -> Manifest:
     return life.run(manifest["metadata"]["ownerReferences"][0]["name"])
 
 
-_COUNTS = ("attempt", "infraRetries", "message", "failures")
+_COUNTS = ("attempt", "infraRetries", "message", "failures", "suspendedSeconds", "url")
 
 
 def essence(found: dict[str, Any]) -> dict[str, Any]:

@@ -163,7 +163,7 @@ _ITEM_RETRY = Scenario(
         ),
         _run(),
     ),
-    lambda at, before: End(code=7 if "[1]" in at and before < 2 else 0, stdout=at),  # noqa: PLR2004
+    lambda at, before: End(code=7 if "[1]" in at and before < 2 else 0, stdout=at),
     expect={"run-1#1": "Succeeded"},
 )
 

@@ -1,13 +1,20 @@
 """How often the status of one object is written when nothing but counters and Running marks changed.
 
-Such a write costs the API server as much as one that matters. So it waits a moment, and longer the more of them wait: a
-run that has ended by then is written once.
+Such a write costs the API server as much as one that matters. So it waits a moment, and longer the more of them wait and
+the slower the server is: a run that has ended by then is written once.
 """
 
 import time
 from collections.abc import Callable
 
 FORGOTTEN_SECONDS = 60.0
+
+SLOW_FACTOR = 50.0
+"""A write that can wait does so for that many times what writes take now: 0.5 s where they take 10 ms."""
+SLOW_SECONDS = 20.0
+"""But not longer than this because of it."""
+SMOOTHING = 0.1
+"""What the newest write counts for in the mean of how long they take."""
 
 
 class Pace:
@@ -32,12 +39,13 @@ class Pace:
         self._clock = clock
         self._last: dict[str, float] = {}
         self._due: dict[str, float] = {}
+        self._takes = 0.0
 
-    def wait(self, uid: str) -> float:
-        """Return in how many seconds the object may be written; 0: now."""
+    def wait(self, uid: str, *, prompt: bool = False) -> float:
+        """Return in how many seconds the object may be written; 0: now. ``prompt``: people watch it, keep to the interval."""
         now, last = self._clock(), self._last.get(uid)
         due = now if last is None else last + self._interval
-        if self._patience > 0:
+        if self._patience > 0 and not prompt:
             due = max(due, self._turn(uid, now))
         return max(0.0, due - now)
 
@@ -45,7 +53,8 @@ class Pace:
         due = self._due.get(uid)
         if due is None:
             self._drop_overdue(now)
-            due = self._due[uid] = now + max(self._patience, len(self._due) / self._rate)
+            slow = min(SLOW_SECONDS, SLOW_FACTOR * self._takes)
+            due = self._due[uid] = now + max(self._patience, slow, len(self._due) / self._rate)
         return due
 
     def _drop_overdue(self, now: float) -> None:
@@ -53,9 +62,10 @@ class Pace:
         while self._due and (oldest := next(iter(self._due))) and self._due[oldest] < now - FORGOTTEN_SECONDS:
             del self._due[oldest]
 
-    def wrote(self, uid: str) -> None:
-        """Note that the object was written now."""
+    def wrote(self, uid: str, *, seconds: float = 0.0) -> None:
+        """Note that the object was written now, and that this took so many seconds."""
         self._last[uid] = self._clock()
+        self._takes += SMOOTHING * (seconds - self._takes)
         self._due.pop(uid, None)
 
     def forget(self, uid: str) -> None:

@@ -4,6 +4,7 @@ Whatever happens here happens to one key: the queue tries it again after a back-
 """
 
 import asyncio
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -155,7 +156,8 @@ class Runs:
             seconds = (plan.wake_at - self._now()) / timedelta(seconds=1)
             self._wake_after(key, max(seconds, SHORTEST_WAKE))
         if plan.status is not None and not plan.status_first:
-            wait = self._pace.wait(run.meta.uid) if plan.status_can_wait else 0.0
+            counts = self._cache.family.has_children(run.meta.uid)  # a parent's counters show that things go on
+            wait = self._pace.wait(run.meta.uid, prompt=counts) if plan.status_can_wait else 0.0
             if wait > 0:
                 self._wake_after(key, wait)
                 return []
@@ -194,8 +196,9 @@ class Runs:
     async def _write(self, run: RunView, plan: Plan) -> None:
         if plan.status is None:
             return
+        began = time.monotonic()
         if await self._carrier.write_status(run, plan.status):
-            self._pace.wrote(run.meta.uid)
+            self._pace.wrote(run.meta.uid, seconds=time.monotonic() - began)
         if plan.status.finished:
             self._pace.forget(run.meta.uid)
             self._gatherer.forget(run.meta.uid)

@@ -50,3 +50,24 @@ def test_who_does_not_come_when_it_is_its_turn_is_forgotten() -> None:
         pace.wait(uid)
     clock.seconds += 100
     assert [pace.wait(uid) for uid in "ef"] == [0.5, 0.5]
+
+
+def test_a_slow_server_gets_fewer_writes_that_can_wait() -> None:
+    clock = Clock()
+    pace = Pace(0.25, patience=0.5, clock=clock)
+    for _ in range(100):
+        pace.wrote("busy", seconds=0.1)
+    assert 4.9 < pace.wait("a") <= 5.0
+    for _ in range(100):
+        pace.wrote("busy", seconds=0.001)
+    assert pace.wait("b") == 0.5
+    for _ in range(100):
+        pace.wrote("busy", seconds=30)
+    assert pace.wait("c") == 20
+
+
+def test_what_people_watch_keeps_to_the_interval() -> None:
+    clock = Clock()
+    pace = Pace(0.25, patience=0.5, clock=clock)
+    pace.wrote("parent", seconds=9)
+    assert pace.wait("parent", prompt=True) == 0.25

@@ -12,6 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from unittest import mock
 
+from brood.cluster.informer import Informer
+from brood.controller.pace import Pace
+
 T = TypeVar("T")
 
 START = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
@@ -73,6 +76,8 @@ def run(life: Coroutine[Any, Any, T], *, seed: int = 0) -> T:
         with (
             asyncio.Runner(loop_factory=JumpingLoop) as runner,
             mock.patch("time.monotonic", runner.get_loop().time),
+            mock.patch.dict(Pace.__init__.__kwdefaults__, clock=runner.get_loop().time),
+            mock.patch.dict(Informer.__init__.__kwdefaults__, clock=runner.get_loop().time),
             mock.patch("uuid.uuid4", lambda: uuid.UUID(int=random.getrandbits(128), version=4)),  # noqa: S311 - to repeat
         ):
             return runner.run(limited())

@@ -167,6 +167,8 @@ async def _closing(stream: AsyncIterator[WatchEvent]) -> AsyncGenerator[WatchEve
 async def havoc(life: Life, faults: Faults) -> None:
     """Kill operators and Pods, and delete children, a few times."""
     draw = faults.draw
+    if faults.rough:
+        life.patience = 4000  # what users wait for may never come
     for _ in range(draw.randint(0, LOST_PODS)):
         await asyncio.sleep(draw.choice((0.05, 0.7, 2.0, 10.0)) * draw.random())
         choices = ["operator", "evict", "delete"] if life.scenario.counts or faults.rough else ["operator"]

@@ -75,12 +75,16 @@ class Node:
         while True:
             listing = self._store.list(kind)
             for one in listing.items:
-                self._see(kind, one)
+                self._look(kind, one)
             with contextlib.suppress(Expired):
                 async for event in self._store.watch(kind, resource_version=listing.resource_version):
                     if event.type != "DELETED":
-                        self._see(kind, event.object)
+                        self._look(kind, event.object)
                 return
+
+    def _look(self, kind: Kind, manifest: Manifest) -> None:
+        with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError):  # poison is not run
+            self._see(kind, manifest)
 
     def _see(self, kind: Kind, manifest: Manifest) -> None:
         meta = manifest["metadata"]
@@ -99,7 +103,10 @@ class Node:
 
     async def _live(self, pod: Manifest, stopped: asyncio.Event) -> None:
         meta = pod["metadata"]
-        at = place(self._store, pod)
+        try:
+            at = place(self._store, pod)
+        except NotFound:
+            return  # its run is gone
         began = format_time(utc_now())
         if not self._write(pod, "Running", {"running": {"startedAt": began}}):
             return
@@ -111,8 +118,8 @@ class Node:
                 await stopped.wait()
         except TimeoutError:
             if not late:
-                self._ended[at] += 1
-                self._write(pod, "Failed" if end.code else "Succeeded", self._terminated(pod, end, began))
+                told = self._write(pod, "Failed" if end.code else "Succeeded", self._terminated(pod, end, began))
+                self._ended[at] += told  # one that was evicted meanwhile has not ended by itself
             else:
                 self._write(pod, "Failed", self._terminated(pod, End(143), began), reason="DeadlineExceeded")
             await stopped.wait()

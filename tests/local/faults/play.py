@@ -21,7 +21,7 @@ from brood.controller.config import Config
 from brood.controller.controller import Controller
 from brood.controller.mergepatch import difference
 from brood.engine.ranges import IndexRanges
-from tests.local.faults.clock import utc_now
+from tests.local.faults.clock import LONGEST, utc_now
 from tests.local.faults.node import End, Node, Script, place
 from tests.unit.controller.faults import FaultyPort, Verdict, Write
 
@@ -52,14 +52,17 @@ class Watched(LocalCluster):
         super().__init__(directory, run_pods=False, clock=utc_now)
         self.broken: list[str] = []
         self.max_active: int | None = None
+        self.checks = True
         self._made: set[tuple[Any, ...]] = set()
 
     async def create(self, kind: Kind, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Manifest:
         """Create an object, and note what is wrong with that."""
-        if not dry_run and kind in (Kind.POD, Kind.JOB_RUN) and manifest["metadata"].get("ownerReferences"):
+        owned = self.checks and not dry_run and kind in (Kind.POD, Kind.JOB_RUN)
+        owned = owned and bool(manifest["metadata"].get("ownerReferences"))
+        if owned:
             self._check(kind, manifest)
         stored = await super().create(kind, manifest, dry_run=dry_run)
-        if not dry_run and kind in (Kind.POD, Kind.JOB_RUN) and stored["metadata"].get("ownerReferences"):
+        if owned:
             self._made.add((*_slot(kind, stored), stored["metadata"]["labels"].get(labels.ATTEMPT)))
         return stored
 
@@ -75,7 +78,7 @@ class Watched(LocalCluster):
         """Change an object, and note what is wrong with that."""
         before = self.store.get(kind, namespace, name)
         stored = await super().patch(kind, namespace, name, patch, subresource=subresource)
-        if kind is Kind.JOB_RUN and subresource == "status":
+        if self.checks and kind is Kind.JOB_RUN and subresource == "status":
             if finished(before) and difference(before["status"], stored["status"]):
                 self.broken.append(
                     f"{name} was changed after its end: {difference(before['status'], stored['status'])}"
@@ -179,6 +182,7 @@ class Scenario:
         True  # which Pods stay is the same each time; not where a kubelet and brood end one at the same moment
     )
     max_active: int | None = None
+    checks: bool = True  # look at every write: objects are what they should be
     expect: Mapping[str, str] = field(default_factory=dict)  # phases of runs, so that a scenario is what it says
 
 
@@ -193,6 +197,7 @@ class Life:
     plans: int = 0
     errors: list[str] = field(default_factory=list)
     controller: Controller | None = None
+    patience: float = LONGEST
 
     @property
     def store(self) -> ObjectStore:
@@ -221,8 +226,10 @@ class Life:
             return "gone"
 
     async def when(self, holds: Callable[[], bool]) -> None:
-        """Wait until something is so."""
-        while not holds():  # noqa: ASYNC110 - the clock jumps
+        """Wait until something is so, or a user's patience is over."""
+        for _ in range(int(self.patience / 0.5)):
+            if holds():
+                return
             await asyncio.sleep(0.5)
 
     async def patch(self, name: str, **spec: Any) -> None:
@@ -241,6 +248,7 @@ async def begun(scenario: Scenario, directory: Path) -> AsyncIterator[Life]:
     """Make the cluster and the node."""
     async with Watched(directory) as cluster:
         cluster.max_active = scenario.max_active
+        cluster.checks = scenario.checks
         node = Node(cluster.store, scenario.script)
         node.start()
         life = Life(scenario, cluster, node)

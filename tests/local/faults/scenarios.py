@@ -55,7 +55,7 @@ async def _interrupt(life: Life) -> None:
 
 
 async def _terminate(life: Life) -> None:
-    await life.when(lambda: life.running("run-1/long", "run-1/below/long"))
+    await life.when(lambda: life.running("run-1/long", "run-1/below/long", "run-1/apart/long"))
     await life.patch("run-1", shutdown="Terminate")
 
 

@@ -238,7 +238,9 @@ class ObjectStore:
     def _put(self, kind: Kind, new: Manifest, old: Manifest | None) -> Manifest:
         new = self._versioned(new)
         meta = new["metadata"]
-        ended = kind in (Kind.POD, Kind.JOB_RUN) and (new.get("status") or {}).get("phase") in _ENDED
+        status = new.get("status")  # of any shape: not everything is checked
+        phase = status.get("phase") if isinstance(status, dict) else None
+        ended = kind in (Kind.POD, Kind.JOB_RUN) and isinstance(phase, str) and phase in _ENDED
         self._shelves[kind].put((meta["namespace"], meta["name"]), new, ended=ended)
         self._histories[kind].append(self._version, "ADDED" if old is None else "MODIFIED", new=new, old=old)
         return new

@@ -440,6 +440,14 @@ class TestNothingIsLeft:
             other.kill()
             other.wait()
 
+    async def test_closing_kills_also_what_left_its_session_and_its_environment(
+        self, cluster: LocalCluster, tmp_path: Path
+    ) -> None:
+        await run(cluster, shell(f"env -i setsid sh -c 'echo $$$$ > {tmp_path}/pid; exec sleep 60' & sleep 0.3"))
+        pid = await read_pid(tmp_path / "pid")
+        await cluster.close()
+        assert not alive(pid)
+
     async def test_closing_kills_and_reaps_everything(self, cluster: LocalCluster, tmp_path: Path) -> None:
         before = children()
         script = "trap '' TERM; sleep 61 & (setsid sleep 62 &); sleep 63"

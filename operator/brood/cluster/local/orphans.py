@@ -50,11 +50,20 @@ def _mark_of(pid: int) -> str | None:
     return None
 
 
+def _is_in(pid: int, directory: Path) -> bool:
+    """Whether the working directory of a process is below another one, which may be removed already."""
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink().is_relative_to(directory)
+    except OSError:
+        return False
+
+
 class Orphans:
     """Finds adopted processes by the mark in their environment, and kills them.
 
     A process that starts a session of its own outlives the kill of its group. Its parent gone, it becomes a child of
-    this process. One that also clears its environment is found no more.
+    this process. One that also clears its environment may outlive its Pod, but not the node, if it stayed in a
+    directory of the node's.
 
     Parameters
     ----------
@@ -63,6 +72,7 @@ class Orphans:
     """
 
     def __init__(self, state: Path) -> None:
+        self._state = state
         self._suffix = pod_mark("", state)
         self._strangers: set[int] = set()  # children of this process that no Pod of this node has made
         self._killed: set[int] = set()
@@ -75,9 +85,10 @@ class Orphans:
         children = set(_children())
         self._strangers &= children
         self._reap()
-        for pid in children - self._strangers - self._killed - set(known):
+        passed_over = self._strangers if ended is not None else set()
+        for pid in children - passed_over - self._killed - set(known):
             uid, suffix, _ = (_mark_of(pid) or "").partition(self._suffix)
-            if not suffix:
+            if not suffix and not (ended is None and _is_in(pid, self._state)):
                 self._strangers.add(pid)
             elif ended is None or uid in ended:
                 with contextlib.suppress(ProcessLookupError):

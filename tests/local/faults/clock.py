@@ -78,7 +78,7 @@ def run(life: Coroutine[Any, Any, T], *, seed: int = 0) -> T:
             mock.patch("time.monotonic", runner.get_loop().time),
             mock.patch.dict(Pace.__init__.__kwdefaults__, clock=runner.get_loop().time),
             mock.patch.dict(Informer.__init__.__kwdefaults__, clock=runner.get_loop().time),
-            mock.patch("uuid.uuid4", lambda: uuid.UUID(int=random.getrandbits(128), version=4)),  # noqa: S311 - to repeat
+            mock.patch("uuid.uuid4", lambda: uuid.UUID(int=random.getrandbits(128), version=4)),  # noqa: PT008 - a new one each time
         ):
             return runner.run(limited())
     finally:

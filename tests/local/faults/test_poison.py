@@ -57,11 +57,20 @@ def _whole(draw: random.Random, number: int) -> tuple[Kind, Manifest]:
     else:
         made = manifests.pod(name, meta={"name": name, "labels": labels, "annotations": {"brood.dev/nonce": "n"}})
         made["metadata"]["finalizers"] = ["brood.dev/result"]
-        ended = {"terminated": {"exitCode": 0, "message": "brood1 n 0 c 1 0 0 0 0\nx", "finishedAt": "2026-01-01T00:00:00Z"}}
-        made["status"] = {"phase": "Succeeded", "containerStatuses": [{"name": "main", "state": ended}], "conditions": []}
+        ended = {
+            "terminated": {"exitCode": 0, "message": "brood1 n 0 c 1 0 0 0 0\nx", "finishedAt": "2026-01-01T00:00:00Z"}
+        }
+        made["status"] = {
+            "phase": "Succeeded",
+            "containerStatuses": [{"name": "main", "state": ended}],
+            "conditions": [],
+        }
     owner = {"apiVersion": "brood.dev/v1alpha1", "kind": "JobRun", "name": "healthy", "uid": "u", "controller": True}
     made["metadata"] |= {"namespace": "default", "uid": f"uid-{number}", "generation": 1}
-    made["metadata"] |= {"creationTimestamp": "2026-01-01T00:00:00Z", "ownerReferences": [owner] if draw.random() < 0.5 else []}
+    made["metadata"] |= {
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+        "ownerReferences": [owner] if draw.random() < 0.5 else [],
+    }
     return kind, made
 
 
@@ -72,9 +81,20 @@ def _places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 def _spoil(draw: random.Random, made: Manifest) -> None:
     """Take something out, or put something wrong in; name and namespace are the store's own."""
-    kept = {("metadata",), ("metadata", "name"), ("metadata", "namespace"), ("metadata", "uid"), ("kind",), ("apiVersion",)}
+    kept = {
+        ("metadata",),
+        ("metadata", "name"),
+        ("metadata", "namespace"),
+        ("metadata", "uid"),
+        ("kind",),
+        ("apiVersion",),
+    }
     kept |= {("status",)} if draw.random() < 0.9 else set()
-    kept |= {("metadata", "ownerReferences"), ("metadata", "ownerReferences", 0), ("metadata", "ownerReferences", 0, "uid")}
+    kept |= {
+        ("metadata", "ownerReferences"),
+        ("metadata", "ownerReferences", 0),
+        ("metadata", "ownerReferences", 0, "uid"),
+    }
     for _ in range(draw.randint(1, 3)):
         places = [one for one in _places(made) if one not in kept]  # what the store itself hangs on stays whole
         place = draw.choice(places)
@@ -85,6 +105,10 @@ def _spoil(draw: random.Random, made: Manifest) -> None:
             del inside[place[-1]]
         else:
             inside[place[-1]] = copy.deepcopy(draw.choice(WRONG))
+
+    labels = made["metadata"].get("labels")  # the store selects by them: their values may be anything, their shape not
+    found = labels.items() if isinstance(labels, dict) else ()
+    made["metadata"]["labels"] = {key: value if isinstance(value, str) else str(value) for key, value in found}
 
 
 def _smuggle(store: ObjectStore, kind: Kind, made: Manifest) -> None:
@@ -118,7 +142,10 @@ def _poisoner(seed: int, count: int) -> Callable[[Life], Any]:
 def test_poison_costs_healthy_runs_nothing(
     seed: int, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    tasks = [{"name": "each", "script": "true", "parallel": {"items": ["a", "b"]}}, {"name": "end", "dependsOn": ["each"]}]
+    tasks = [
+        {"name": "each", "script": "true", "parallel": {"items": ["a", "b"]}},
+        {"name": "end", "dependsOn": ["each"]},
+    ]
     scenario = Scenario(
         "poison",
         ((Kind.JOB_DEFINITION, manifests.definition("healthy", tasks=tasks)),),

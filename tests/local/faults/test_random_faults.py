@@ -49,7 +49,9 @@ def _play(seed: int, directory: Path) -> list[str]:
     try:
         life, found = _lives(scenario, faults, directory)
         broken = life.cluster.broken
-        if faults.rough:  # a child that was deleted before it was known is made again; a phase that was overwritten, repaired
+        if (
+            faults.rough
+        ):  # a child that was deleted before it was known is made again; a phase that was overwritten, repaired
             broken = [one for one in broken if not one.startswith("JobRun") and "after its end" not in one]
         wrong = [*life.errors, *broken]
         wrong += [f"{one['metadata']['name']} has not ended" for one in life.runs() if not finished(one)]

@@ -1,9 +1,10 @@
 """When to ask again for something that the server refuses for now."""
 
 from datetime import datetime, timedelta
+from math import ceil
 
-_SHORTEST = 1.0
-_LONGEST = 60.0
+_SHORTEST = 1
+_LONGEST = 60
 
 
 def retry_at(since: datetime, now: datetime) -> datetime:
@@ -12,4 +13,4 @@ def retry_at(since: datetime, now: datetime) -> datetime:
     An exponential back-off that needs no counter: what it depends on is in the status.
     """
     waited = (now - since).total_seconds()
-    return now + timedelta(seconds=min(max(waited / 2, _SHORTEST), _LONGEST))
+    return now + timedelta(seconds=ceil(min(max(waited / 2, _SHORTEST), _LONGEST)))

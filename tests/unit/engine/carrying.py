@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from brood.api.jobrun import JobRunSpec, ParentRef
+from brood.api.jobrun import JobRunSpec, ParentRef, Shutdown
 from brood.api.status import JobRunStatus
 from brood.engine.plan import Plan, PodDeletion
 from brood.engine.reconcile import plan
 from brood.engine.snapshot import Refusal
 from brood.views import ChildRequest, ClaimView, Meta, PodAttempt, PodRequest, PodView, RunView
-from tests.unit.engine.checks import check_caps, check_step
+from tests.unit.engine.checks import check_caps, check_step, is_stopped
 from tests.unit.engine.objects import Objects
 
 ROUNDS = 4
@@ -118,6 +118,7 @@ class Carrier(Objects):
         assert request.name not in self.made, f"Pod {request.name} made twice"
         assert run.status.start_time is not None, "a Pod before the run was admitted"
         assert not run.status.finished, "a Pod of a run that has ended"
+        assert request.handler or not is_stopped(run), "a Pod of a run that was stopped"
         self.made.append(request.name)
         self.requests[request.name] = request
         self.started.append(f"{name}/{request.task}")
@@ -137,6 +138,7 @@ class Carrier(Objects):
         assert child.name not in self.made, f"child {child.name} made twice"
         assert run.status.start_time is not None, "a child before its parent was admitted"
         assert not run.status.finished, "a child of a run that has ended"
+        assert not is_stopped(run), "a child of a run that was stopped"
         self.made.append(child.name)
         if child.definition is not None:
             self.revisions[child.definition.revision] = child.definition.spec
@@ -177,3 +179,9 @@ class Carrier(Objects):
         before = self.runs[name]
         self.set_run(name, status=status)
         check_step(before, self.runs[name])
+
+    def shutdown(self, name: str, how: str = "Interrupt") -> None:
+        """Set `spec.shutdown` of a run."""
+        run = self.runs.get(name)
+        if run is not None:
+            self.set_run(name, spec=run.spec.model_copy(update={"shutdown": Shutdown(how)}))

@@ -101,6 +101,12 @@ def _check_summary(status: JobRunStatus) -> None:
     assert status.progress == f"{ended}/{len(status.tasks)}"
 
 
+def is_stopped(run: RunView) -> bool:
+    """Whether nothing but handlers may start in a run."""
+    reasons = {one.reason for one in run.status.conditions if one.type in {"Succeeded", "Interrupted"}}
+    return run.spec.shutdown is not None or bool(reasons & {"DeadlineExceeded", "Interrupted", "Terminated"})
+
+
 def check_caps(world: "Objects", run: RunView) -> None:
     """Check `maxActiveTasks` and `maxConcurrent` against the Pods and children that live now."""
     graph, _, _ = world._definition_of(run)

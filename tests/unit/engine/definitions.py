@@ -88,7 +88,7 @@ def _parallel(draw: st.DrawFn, *, fork: bool, fail_fast: bool) -> Json:
     }
     if not fork:
         rule["maxFailures"] = draw(st.sampled_from([0, 0, 1, "50%"]))
-        rule["failFast"] = fail_fast and draw(st.booleans())
+        rule["failFast"] = draw(st.booleans()) if fail_fast else False
     return rule
 
 
@@ -109,7 +109,7 @@ def _edges(draw: st.DrawFn, before: list[Json], at: int, count: int) -> Json:
     fields: Json = {}
     names = [one["name"] for one in before]
     after = [f"t{one}" for one in range(at + 1, count)]
-    if names and draw(st.booleans()):
+    if draw(st.booleans()) and names:
         fields["dependsOn"] = sorted(draw(st.sets(st.sampled_from(names), min_size=1, max_size=2)))
     if after:
         for route in ("onSucceeded", "onFailed"):

@@ -23,14 +23,14 @@ class Driver:
     done: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.random = Random(f"order {self.seed}")
+        self.random = Random(f"order {self.seed}")  # noqa: S311 - a test
         self.world.pods_wait = self.slow
 
     # --- what attempts end as ---
 
     def end_of(self, path: str, task: str, attempt: int) -> End:
         """Return how an attempt ends."""
-        random = Random(f"{self.seed} {path} {task} {attempt}")
+        random = Random(f"{self.seed} {path} {task} {attempt}")  # noqa: S311 - a test
         said = f"{path} {task} {attempt}"
         kind = random.choice(["ok"] * 8 + ["exit"] * 4 + ["oom", "timeout", "evicted", "evicted", "preempted"])
         match kind:
@@ -82,7 +82,7 @@ class Driver:
             name = self.random.choice(active)
             if name in self.world.runs:
                 self._step(name)
-        if self.random.random() < 0.6 and self._end_a_pod():  # noqa: PLR2004
+        if self.random.random() < 0.6 and self._end_a_pod():
             return
         if not self._settled():
             return
@@ -93,14 +93,15 @@ class Driver:
         return all(run.status.finished for run in self.world.runs.values())
 
     def _step(self, name: str) -> bool:
-        crash = self.random.randrange(6) if self.crashes and self.random.random() < 0.3 else None  # noqa: PLR2004
+        crash = self.random.randrange(6) if self.crashes and self.random.random() < 0.3 else None
         return self.world.step(name, crash_after=crash)
 
     def _settled(self) -> bool:
         """Plan all runs; whether nothing was to be done."""
         names = list(self.world.runs)
         self.random.shuffle(names)
-        return not any([self._step(name) for name in names if name in self.world.runs])
+        changed = [self._step(name) for name in names if name in self.world.runs]
+        return not any(changed)
 
     def _end_a_pod(self) -> bool:
         live = self.world.live_pods()
@@ -109,7 +110,7 @@ class Driver:
         name = self.random.choice(live)
         pod = self.world.pods[name].pod
         if pod.meta.deleting:
-            natural = pod.started_at is not None and self.random.random() < 0.3  # noqa: PLR2004
+            natural = pod.started_at is not None and self.random.random() < 0.3
             self.world.end(name, self._result(name) if natural else deleted())
         elif pod.started_at is None:
             self.world.start_pod(name)

@@ -12,9 +12,11 @@ from brood.api.jobrun import JobRunSpec, RunDefinitionRef
 from brood.api.status import JobDefinitionStatus, JobRunStatus
 from brood.engine.concurrency import lock_of
 from brood.engine.graph import Graph, compile_graph
-from brood.engine.locks import LockState
+from brood.engine.locks import Lock, LockState
+from brood.engine.params import InvalidParams
 from brood.engine.ranges import IndexRanges
 from brood.engine.snapshot import ChildIndex, DefinitionProblem, Snapshot
+from brood.templating import TemplateError
 from brood.views import ClaimView, DefinitionView, Meta, PodAttempt, PodRequest, RunView
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -134,6 +136,7 @@ class Objects:
             (handler_pods if attempt.pod.handler else pods).setdefault(attempt.pod.task, []).append(attempt)
         above = list(self.parents(run))
         root = self.runs.get(run.root)
+        lock, problem_of_lock = self._lock_of(run, graph)
         pinned = root.status.revision if root is not None else None
         return Snapshot(
             run=run,
@@ -146,8 +149,10 @@ class Objects:
             definitions=self,
             root=None if run.is_root else root,
             parent=above[0] if above else None,
-            lock=lock_of(run, graph) if graph is not None else None,
-            lock_state=self._lock_state(run, graph),
+            siblings=self._child_index(above[0]) if above else ChildIndex(),
+            lock=lock,
+            lock_state=self._lock_state(run, lock),
+            lock_problem=problem_of_lock,
             artifacts=self.revisions[pinned].artifacts if pinned else None,
             claim=self.claim,
             volume_root="/volume",
@@ -184,9 +189,15 @@ class Objects:
             children.put(child)
         return children
 
-    def _lock_state(self, run: RunView, graph: Graph | None) -> LockState:
-        own = lock_of(run, graph) if graph is not None else None
-        if own is None:
+    @staticmethod
+    def _lock_of(run: RunView, graph: Graph | None) -> tuple[Lock | None, str]:
+        try:
+            return (None if graph is None else lock_of(run, graph)), ""
+        except (InvalidParams, TemplateError) as error:
+            return None, str(error)
+
+    def _lock_state(self, run: RunView, own: Lock | None) -> LockState:
+        if own is None or not run.is_root:
             return LockState()
         holders: list[RunView] = []
         waiters: list[RunView] = []
@@ -196,7 +207,7 @@ class Objects:
             if not other.is_root or other.status.finished:
                 continue
             known, _, _ = self._definition_of(other)
-            lock = lock_of(other, known) if known is not None else None
+            lock, _ = self._lock_of(other, known)
             if lock is None or lock.key != own.key:
                 continue
             if other.status.start_time is not None:

@@ -157,7 +157,7 @@ class Reference:
     def _run(self, tasks: list[Json], path: str) -> Run:
         run = Run(path)
         for task in tasks:
-            verdict = decide(task, tasks, run.rows, lambda one=task: self._when(one, run, tasks))  # type: ignore[misc]
+            verdict = decide(task, tasks, run.rows, lambda one=task: self.when(one, run, tasks))  # type: ignore[misc]
             if verdict == "start":
                 row = self._body(task, run)
             elif verdict == "TemplateError":
@@ -170,7 +170,7 @@ class Reference:
         self._judge(tasks, run)
         return run
 
-    def _when(self, task: Json, run: Run, tasks: list[Json]) -> str:
+    def when(self, task: Json, run: Run, tasks: list[Json]) -> str:
         """Evaluate the few forms of `when` that the generator makes."""
         text = task.get("when")
         if text in (None, "true", "false"):
@@ -270,7 +270,8 @@ class Reference:
             if text not in items.values():
                 items[index] = text
         ended = {index: self._tried(task, run, index)[0] for index in items}
-        children = run.children[task["name"]] = ended
+        children = ended
+        run.children[task["name"]] = {index: child for index, child in ended.items()}  # noqa: C416 - another type of key
         run.fuzzy |= any(child.fuzzy for child in children.values())
         bad = [index for index, child in children.items() if child.phase == "Failed"]
         counts = {

@@ -373,7 +373,7 @@ def test_o13_a_second_look_at_an_interrupt_changes_nothing() -> None:
     world = stopped("{tasks: [{name: a, script: x}, {name: b, script: x, dependsOn: [a]}]}")
     made = plan(world.snapshot("run"), world.now)
     assert made.status is None
-    assert not (made.pods or made.children or made.deletions or made.shutdowns)
+    assert (made.pods, made.children, made.deletions, made.shutdowns) == ((), (), (), ())
 
 
 # --- shutdown and deadline ---

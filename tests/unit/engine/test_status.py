@@ -7,7 +7,7 @@ import pytest
 from brood.api.reasons import WaitingReason
 from brood.engine.reconcile import plan
 from brood.engine.snapshot import DefinitionProblem
-from brood.views import PodRequest, TaskResult
+from brood.views import ContainerEnd, PodRequest, TaskResult
 from tests.unit.engine.world import START, World, begun, by_task, exits, ok, played
 
 TWO = "{tasks: [{name: a, script: x}, {name: b, script: x, continueOn: {failure: true}}]}"
@@ -52,12 +52,12 @@ def test_a_partially_succeeded_child_that_counts_makes_the_run_so(body: str) -> 
 
 
 def test_a_partially_succeeded_child_behind_a_handled_failure_does_not_count() -> None:
-    spec = f"""
+    spec = """
     tasks:
-    - {{name: p, run: {{definitionRef: {{name: l}}}}, parallel: {{items: [a, b]}}, onFailed: q}}
-    - {{name: q, script: y}}
+    - {name: p, run: {definitionRef: {name: l}}, parallel: {items: [a, b]}, onFailed: q}
+    - {name: q, script: y}
     definitions:
-    - {{name: l, tasks: [{{name: x, script: x, continueOn: {{exitCodes: [3]}}}}]}}
+    - {name: l, tasks: [{name: x, script: x, continueOn: {exitCodes: [3]}}]}
     """
 
     def outcome(request: PodRequest) -> TaskResult:
@@ -281,7 +281,7 @@ def test_a_run_whose_owner_is_gone_creates_nothing_and_lets_its_pods_go() -> Non
     world.end_task("a", ok())
     made = plan(replace(world.snapshot("run"), orphaned=True), world.now)
     assert [one.task for one in made.releases] == ["a"]
-    assert not (made.pods or made.children or made.status)
+    assert (made.pods, made.children, made.status) == ((), (), None)
 
 
 # --- podRetention ---
@@ -313,7 +313,5 @@ def test_a_pod_is_deleted_only_after_its_end_is_recorded() -> None:
 
 def end_like_a_kubelet(world: World, name: str, code: int) -> None:
     """End a Pod with the container status that its retention is decided by."""
-    from brood.views import ContainerEnd  # noqa: PLC0415 - only here
-
     world.end(name, exits(code) if code else ok())
     world.set_pod(name, ended=ContainerEnd(code, 0, "Error" if code else "Completed", "", START, START))

@@ -26,7 +26,7 @@ def _driven(spec: Json, seed: int, *, slow: bool = False, crashes: bool = False)
     return driver
 
 
-def _compare(world: World, run: RunView, expected: Run, spec: Json) -> None:
+def compare(world: World, run: RunView, expected: Run) -> None:
     """Compare a run and everything below it with what the reference says."""
     status = run.status
     tasks = {row.name: row for row in status.tasks}
@@ -47,7 +47,7 @@ def _compare(world: World, run: RunView, expected: Run, spec: Json) -> None:
         for index, want_child in children.items():
             made = [one for one in world.children_of(run) if (one.task, one.index) == (name, index)]
             if made and not expected.fuzzy:
-                _compare(world, max(made, key=lambda one: one.attempt), want_child, spec)
+                compare(world, max(made, key=lambda one: one.attempt), want_child)
 
 
 @_SETTINGS
@@ -55,7 +55,7 @@ def _compare(world: World, run: RunView, expected: Run, spec: Json) -> None:
 def test_a_run_ends_as_the_contract_says_whatever_the_order_of_events(spec: Json, seed: int) -> None:
     driver = _driven(spec, seed)
     expected = Reference(spec, driver.end_of).run()
-    _compare(driver.world, driver.world.runs["run"], expected, spec)
+    compare(driver.world, driver.world.runs["run"], expected)
 
 
 @_SETTINGS
@@ -63,4 +63,4 @@ def test_a_run_ends_as_the_contract_says_whatever_the_order_of_events(spec: Json
 def test_o19_a_run_whose_operator_dies_between_writes_ends_the_same(spec: Json, seed: int) -> None:
     driver = _driven(spec, seed, slow=True, crashes=True)
     expected = Reference(spec, driver.end_of).run()
-    _compare(driver.world, driver.world.runs["run"], expected, spec)
+    compare(driver.world, driver.world.runs["run"], expected)

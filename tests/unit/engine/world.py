@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from brood.api.jobrun import Shutdown
 from brood.api.phases import RunPhase
 from brood.api.reasons import TaskReason
 from brood.api.status import TaskStatus
@@ -39,12 +38,6 @@ class World(Carrier):
     """Everything that exists, and what happens to it."""
 
     # --- what others do ---
-
-    def shutdown(self, name: str, how: str = "Interrupt") -> None:
-        """Set `spec.shutdown` of a run."""
-        run = self.runs.get(name)
-        if run is not None:
-            self.set_run(name, spec=run.spec.model_copy(update={"shutdown": Shutdown(how)}))
 
     def start_pod(self, name: str) -> None:
         """Let a Pending Pod run."""

@@ -6,9 +6,11 @@ from typing import Any, Final
 
 import orjson
 
+from brood.api.labels import ATTEMPT
 from brood.api.phases import RunPhase
 from brood.api.status import TaskStatus
 from brood.cli.forest import Forest, Key
+from brood.cli.logtail import last_lines
 from brood.cli.rows import why
 from brood.cli.wording import one_line, plural, printable, size, span
 from brood.cluster.local.layout import LocalLayout
@@ -121,13 +123,19 @@ def _failures(forest: Forest, key: Key, root: RunView, layout: LocalLayout) -> I
 
 
 def _failed_rows(forest: Forest, key: Key, root: RunView) -> Iterator[tuple[str, RunView, TaskStatus]]:
+    """Yield (path, run, row) of what failed; of a task or item that was tried again the last attempt counts."""
     paths = {root.meta.uid: root.meta.name}
     runs = [root]
-    for manifest in forest.below(key):
-        reference = manifest["spec"]["parentRef"]
-        index = reference.get("index")
-        where = f"{reference['task']}[{index}]" if index is not None else str(reference["task"])
-        paths[manifest["metadata"]["uid"]] = f"{paths[str(reference['uid'])]}/{where}"
+    below = list(forest.below(key))
+    newest: dict[tuple[Any, ...], int] = {}
+    for manifest in below:
+        newest[_place(manifest)] = max(newest.get(_place(manifest), 0), _attempt(manifest))
+    for manifest in below:
+        above = str(manifest["spec"]["parentRef"]["uid"])
+        if above not in paths or _attempt(manifest) < newest[_place(manifest)]:
+            continue
+        _, task, index = _place(manifest)
+        paths[manifest["metadata"]["uid"]] = f"{paths[above]}/{task}" + (f"[{index}]" if index is not None else "")
         phase = (manifest.get("status") or {}).get("phase")
         if phase in (RunPhase.FAILED, RunPhase.PARTIALLY_SUCCEEDED):  # views of all items would take seconds
             child = forest.view((manifest["metadata"]["namespace"], manifest["metadata"]["name"]))
@@ -140,15 +148,21 @@ def _failed_rows(forest: Forest, key: Key, root: RunView) -> Iterator[tuple[str,
                 yield f"{paths[view.meta.uid]}/{row.name}", view, row
 
 
+def _place(manifest: Manifest) -> tuple[str, str, int | None]:
+    """Return for which task, and which item of it, a child was made: (uid of the parent, task, index)."""
+    reference = manifest["spec"]["parentRef"]
+    return str(reference["uid"]), str(reference["task"]), reference.get("index")
+
+
+def _attempt(manifest: Manifest) -> int:
+    return int((manifest["metadata"].get("labels") or {}).get(ATTEMPT, 1))
+
+
 def _log_tail(path: Path) -> Iterator[str]:
     try:
-        with path.open("rb") as log:
-            log.seek(0, 2)
-            log.seek(max(0, log.tell() - 16384))
-            text = log.read().decode(errors="replace")
+        lines = last_lines(path, count=LOG_LINES)
     except OSError:
         return
     yield f"    log: {path}"
-    for line in printable(text).rstrip("\n").split("\n")[-LOG_LINES:]:
-        if line:
-            yield f"    | {line[:500]}"
+    for line in lines:
+        yield f"    | {line[:500]}"

@@ -83,6 +83,35 @@ async def test_failures_are_named_by_their_path_with_the_end_of_their_log(port: 
     assert told.endswith("    | red")
 
 
+async def test_the_end_of_a_log_is_that_of_the_script_not_the_result_behind_it(port: LocalCluster) -> None:
+    log = port.layout.log("default", "pod")
+    log.parent.mkdir(parents=True)
+    result = "".join(f"output {at}\n" for at in range(10_000))
+    log.write_text(f"{result}oh no\n\n0123456789abcdef\n{result}oh no\n\n0123456789abcdef.\n")
+    told = await text(
+        port, forest_of(job_run("root", "Failed", [task("a", "Failed", podName="pod", reason="ExitCode")]))
+    )
+    assert told.endswith("    | output 9999\n    | oh no")
+
+
+async def test_what_was_tried_again_is_not_told_as_failed(port: LocalCluster) -> None:
+    root = job_run("root", "Succeeded", [task("fan"), task("one")])
+    runs = []
+    for attempt, phase in ((1, "Failed"), (2, "Failed"), (3, "Succeeded")):
+        for place in (("root", "fan", 0), ("root", "one", None)):
+            name = f"{place[1]}-{attempt}"
+            runs.append(job_run(name, phase, [task("main", phase, reason="ExitCode")], parent=place))
+            runs[-1]["metadata"]["labels"] = {"brood.dev/attempt": str(attempt)}
+        runs.append(job_run(f"leaf-{attempt}", phase, [task("leaf", phase)], parent=(f"one-{attempt}", "down", None)))
+    assert "failed:" not in await text(port, forest_of(root, *runs))
+    told = await text(port, forest_of(root, *runs[:6]))
+    assert sorted(told[told.index("failed:") :].split("\n")[1:]) == [
+        "  root/fan[0]/main: ExitCode",
+        "  root/one/down/leaf: ",
+        "  root/one/main: ExitCode",
+    ]
+
+
 async def test_of_many_failures_some_are_told(port: LocalCluster) -> None:
     failed = [task(f"t{at}", "Failed", reason="ExitCode", exitCode=1) for at in range(50)]
     told = await text(port, forest_of(job_run("root", "Failed", failed)))

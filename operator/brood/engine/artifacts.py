@@ -2,7 +2,6 @@
 
 import json
 import posixpath
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
@@ -10,6 +9,7 @@ from brood.api.jobdefinition import AccessMode, Artifacts
 from brood.api.names import object_name
 from brood.api.status import ArtifactFile
 from brood.engine.draft import Draft
+from brood.engine.flatview import collisions
 from brood.engine.graph import Body, Node
 from brood.engine.scope import Scope, files_of
 from brood.templating import TemplateError
@@ -121,21 +121,22 @@ def _of_children(draft: Draft, scope: Scope, origin: Node) -> Iterator[ArtifactS
     ]
     for prefix, child, row in kept:
         yield ArtifactSource(directory(child, row.name, row.attempt), f"{prefix}/{row.name}")
-    owners: Counter[str] = Counter()
-    for _, child in {child.meta.uid: ("", child) for _, child, _ in kept}.values():
-        owners.update({one.path for one in files_of(draft, child)})
-    collisions = sorted(path for path, count in owners.items() if count > 1)
-    if collisions and scope.graph is draft.graph:  # else each item's run would say so
-        shown = ", ".join(collisions[:_SHOWN]) + (
-            f" and {len(collisions) - _SHOWN} more" if len(collisions) > _SHOWN else ""
-        )
+    children = {child.meta.uid: child for _, child, _ in kept}
+    left_out = collisions(
+        {uid: [one.path for one in files_of(draft, child)] for uid, child in children.items()},
+        directories=(prefix for prefix, _, _ in kept),
+    )
+    if left_out and scope.graph is draft.graph:  # else each item's run would say so
+        shown = ", ".join(sorted(left_out)[:_SHOWN])
+        more = f" and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else ""
         draft.event(
             "ArtifactCollision",
-            f"several children of {origin.name} left {shown}: not in the flat view, see the children's own directories",
+            f"files of children of {origin.name} collide: {shown}{more}: not in the flat view, see the children's own directories",
             warning=True,
         )
     for _, child, row in kept:
-        paths = tuple(one.path for one in files_of(draft, child) if one.task == row.name and owners[one.path] == 1)
+        files = (one.path for one in files_of(draft, child) if one.task == row.name)
+        paths = tuple(path for path in files if path not in left_out)
         if paths:
             yield ArtifactSource(directory(child, row.name, row.attempt), "", paths)
 

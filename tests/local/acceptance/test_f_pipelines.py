@@ -211,6 +211,26 @@ async def test_f5_all_artifacts_of_the_children_are_there_and_a_collision_is_onl
     assert "same.txt" in warnings[0]["message"]
 
 
+def test_f5_a_file_and_a_directory_of_one_name_collide_too(run: Command) -> None:
+    result = run(
+        definition("""
+        tasks:
+          - {name: one, fork: {definitionRef: {name: child}, params: {DO: 'echo 1 > x; echo 1 > left'}}}
+          - {name: two, fork: {definitionRef: {name: child}, params: {DO: 'mkdir x; echo 2 > x/deep; echo 2 > one'}}}
+          - {name: all, await: {tasks: [one, two]}}
+          - {name: gather, artifactsFrom: [all], script: 'find . -type f | sort', output: FOUND}
+        definitions:
+          - name: child
+            params: [{name: DO}]
+            tasks: [{name: make, script: 'eval "$DO"', artifacts: {paths: ["*"]}}]
+        """)
+    )
+    assert result.code == 0, result.stderr
+    assert result.outputs["FOUND"].split("\n") == [
+        "./left", "./one/make/left", "./one/make/x", "./two/make/one", "./two/make/x/deep",
+    ]  # fmt: skip
+
+
 def test_f6_the_urls_of_split_are_its_files_in_the_order_of_its_paths(run: Command) -> None:
     result = run(
         definition("""

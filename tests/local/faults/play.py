@@ -14,7 +14,7 @@ from unittest import mock
 from brood.api import labels
 from brood.cluster.local.cluster import LocalCluster
 from brood.cluster.local.store import ObjectStore
-from brood.cluster.port import Kind, Manifest, NotFound, Port
+from brood.cluster.port import ApiError, Kind, Manifest, NotFound, Port
 from brood.controller import controller as controller_module
 from brood.controller import runs as runs_module
 from brood.controller.config import Config
@@ -227,9 +227,9 @@ class Life:
 
     async def when(self, holds: Callable[[], bool]) -> None:
         """Wait until something is so, or a user's patience is over."""
-        for _ in range(int(self.patience / 0.5)):
-            if holds():
-                return
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while not holds() and loop.time() < began + self.patience:  # noqa: ASYNC110 - the clock jumps
             await asyncio.sleep(0.5)
 
     async def patch(self, name: str, **spec: Any) -> None:
@@ -260,14 +260,14 @@ async def begun(scenario: Scenario, directory: Path) -> AsyncIterator[Life]:
 @contextmanager
 def _recorded(life: Life) -> Iterator[None]:
     """Count plans, and note the passes that failed for no reason of the cluster's."""
-    plan = runs_module.decide
+    plan = runs_module.__dict__["decide"]
 
     def counted(*args: Any) -> Any:
         life.plans += 1
         return plan(*args)
 
     def failed(key: Any, error: Exception) -> None:
-        if not isinstance(error, controller_module.ApiError):
+        if not isinstance(error, ApiError):
             life.errors.append(f"{key}: {error!r}")
 
     with (

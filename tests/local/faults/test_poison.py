@@ -81,7 +81,7 @@ def _places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 def _spoil(draw: random.Random, made: Manifest) -> None:
     """Take something out, or put something wrong in; name and namespace are the store's own."""
-    kept = {
+    kept: set[tuple[Any, ...]] = {
         ("metadata",),
         ("metadata", "name"),
         ("metadata", "namespace"),

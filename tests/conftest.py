@@ -37,6 +37,16 @@ def kwok() -> Iterator[Cluster]:
         yield started
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests measured: the properties ``figure`` that they record."""
+    reports = [one for outcome in ("passed", "failed") for one in terminalreporter.getreports(outcome)]
+    figures = [text for one in reports for name, text in one.user_properties if name == "figure" and one.when == "call"]
+    if figures:
+        terminalreporter.section("figures")
+        for text in figures:
+            terminalreporter.line(text)
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects by marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses a cluster by what it uses."""

@@ -59,7 +59,8 @@ def arena(cluster: Cluster, *, options: Sequence[str] = (), labels: dict[str, st
         operator(cluster, namespace, options=options) as one,
     ):
         yield Arena(cluster=cluster, namespace=namespace, operator=one, history=history)
-        cluster.kubectl("delete", "jobruns", "--all", "-n", namespace, "--wait=false")
+        roots = "!brood.dev/root-run"  # their children go with them
+        cluster.kubectl("delete", "jobruns", "-n", namespace, "-l", roots, "--wait=false", "--ignore-not-found")
 
 
 def fresh(prefix: str = "r") -> str:

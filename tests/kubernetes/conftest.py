@@ -1,6 +1,6 @@
 """What the tests on a real API server share."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -26,7 +26,7 @@ def simulation(kwok: Cluster) -> Iterator[Arena]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show with a failure what the operators said."""
     report = yield
     if report.failed:

@@ -134,8 +134,8 @@ class History:
                 for row in status.get("tasks", [])
             ]
             lines.append(f"run {run['metadata']['name']}: {status.get('phase')} {status.get('conditions')} {rows}")
-        for pod in self.now("pods"):
-            lines.append(f"pod {pod['metadata']['name']}: {pod.get('status', {}).get('phase')}")
+        pods = self.now("pods")
+        lines.extend(f"pod {pod['metadata']['name']}: {pod.get('status', {}).get('phase')}" for pod in pods)
         return "\n".join(lines[:60])
 
 
@@ -163,7 +163,7 @@ def _follow(watch: subprocess.Popen[bytes], kind: str, history: History) -> None
     assert watch.stdout is not None
     with watch.stdout as lines:
         for line in lines:
-            event = json.loads(line)
+            event = json.loads(line) if line.endswith(b"\n") else {"type": "cut"}
             if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
                 history.add(kind, event)
 

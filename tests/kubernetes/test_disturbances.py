@@ -3,10 +3,8 @@
 import json
 import time
 
-from tests.cluster.access import Cluster
-from tests.kubernetes.arenas import Arena, condition, definition, fresh, row, run, script, simulated
-from tests.kubernetes.history import Object, watching
-from tests.kubernetes.operators import operator
+from tests.kubernetes.arenas import Arena, definition, row, script, simulated
+from tests.kubernetes.history import Object
 
 NOBODY_WAITS = {"spec": {"terminationGracePeriodSeconds": 1}}
 
@@ -140,19 +138,3 @@ def test_a_child_that_is_deleted_by_hand_is_no_loss_of_the_others(simulation: Ar
     assert items["total"] == 3
     assert items["succeeded"] + items.get("failed", 0) + items.get("cancelled", 0) == 3
     assert items["succeeded"] >= 2
-
-
-def test_a_namespace_that_is_deleted_during_a_run_does_no_harm(kwok: Cluster) -> None:
-    with kwok.namespace() as stays, kwok.namespace() as goes, watching(kwok, stays) as history:
-        with operator(kwok, stays, goes) as one, watching(kwok, goes) as doomed:
-            name = fresh()
-            tasks = [simulated("first", seconds=60), simulated("second", dependsOn=["first"])]
-            kwok.apply([definition(name, tasks), run(name, name)], namespace=goes)
-            doomed.run_is(name, lambda found: found.get("status", {}).get("phase") == "Running")
-            kwok.kubectl("delete", "namespace", goes, "--wait=false")
-            kwok.wait(f"namespace/{goes}", "delete", seconds=30)
-            kwok.apply([definition(name, [simulated("main")]), run(name, name)], namespace=stays)
-            assert history.ended(name)["status"]["phase"] == "Succeeded"
-            assert one.probe() == 200
-            assert one.probe("healthz") == 200
-            assert len(doomed.ever("pods")) == 1

@@ -30,7 +30,9 @@ def encoded(played: Arena) -> Object:
 
 
 def children(played: Arena, parent: str) -> list[Object]:
-    return sorted(played.history.ever("jobruns", run=parent), key=lambda one: one["metadata"]["labels"]["brood.dev/task"])
+    return sorted(
+        played.history.ever("jobruns", run=parent), key=lambda one: one["metadata"]["labels"]["brood.dev/task"]
+    )
 
 
 def same_as_source(played: Arena, claim: str, path: str) -> int:
@@ -69,7 +71,6 @@ def test_f1_the_video_pipeline_succeeds_and_the_combined_file_is_byte_exact(play
     assert {one["phase"] for one in status["tasks"]} == {"Succeeded"}
     (combined,) = [one for one in status["artifacts"]["files"] if one["task"] == "combine"]
     assert combined["path"] == "video_file.WebM"
-    print(combined["url"])
     inside = combined["url"].rpartition("/volume/")[2]
     assert same_as_source(played, status["artifacts"]["claimName"], inside) == combined["size"]
 
@@ -120,7 +121,11 @@ def test_kubectl_get_jr_shows_phase_progress_definition_and_age(played: Arena, e
     assert re.fullmatch(r"(\d+[smh])+", table["encode"]["AGE"])
     for one in children(played, "encode"):
         shown = table[one["metadata"]["name"]]
-        assert (shown["PHASE"], shown["PROGRESS"], shown["DEFINITION"]) == ("Succeeded", "2/2", "video-encoding-1.0-dev")
+        assert (shown["PHASE"], shown["PROGRESS"], shown["DEFINITION"]) == (
+            "Succeeded",
+            "2/2",
+            "video-encoding-1.0-dev",
+        )
 
 
 def test_kubectl_wait_returns_and_the_phases_were_monotonic(played: Arena, encoded: Object) -> None:
@@ -154,4 +159,7 @@ def test_o21_kubectl_delete_leaves_no_pod_child_or_claim(played: Arena, encoded:
     played.history.until(lambda: not played.history.now("jobruns"), "no runs")
     for one in claims:
         played.cluster.wait(f"pvc/{one['metadata']['name']}", "delete", namespace=played.namespace)
-    assert played.cluster.list("configmap", namespace=played.namespace, selector="app.kubernetes.io/managed-by=brood") == []
+    assert (
+        played.cluster.list("configmap", namespace=played.namespace, selector="app.kubernetes.io/managed-by=brood")
+        == []
+    )

@@ -71,9 +71,7 @@ def test_o2_f8_the_lock_lasts_until_all_jobs_are_done(simulation: Arena, last: s
     if last == "backs off":
         tasks[1]["parallel"]["items"] = [{"KWOK_RUN_FOR": "100ms", "KWOK_EXIT_CODE": code}]
     one_at_a_time = {"maxActiveRuns": 1, "policy": "Queue"}
-    simulation.apply(
-        definition(name, tasks, definitions=[item()], concurrency=one_at_a_time), run(f"{name}-a", name)
-    )
+    simulation.apply(definition(name, tasks, definitions=[item()], concurrency=one_at_a_time), run(f"{name}-a", name))
     simulation.history.until(lambda: simulation.history.ever("jobruns", run=f"{name}-a"), "a child")
     simulation.apply(run(f"{name}-b", name))
     waits = simulation.history.run_is(f"{name}-b", lambda one: one.get("status", {}).get("phase") == "Queued")
@@ -186,7 +184,8 @@ def test_o10_o11_an_interrupt_lets_what_runs_complete_and_nothing_else_start(sim
     handlers = {"onCancel": {"container": {"image": "a", "command": ["true"]}}}
     name = simulation.run(tasks, definitions=[item([first, second])], handlers=handlers)
     running = simulation.history.until(
-        lambda: [one for one in simulation.history.now("jobruns", run=name) if is_active(one)][1:] and True, "2 children"
+        lambda: [one for one in simulation.history.now("jobruns", run=name) if is_active(one)][1:] and True,
+        "2 children",
     )
     assert running
     simulation.kubectl("patch", "jr", name, "--type=merge", "-p", '{"spec":{"shutdown":"Interrupt"}}')

@@ -69,15 +69,3 @@ class _OneWorkerForClusters(LoadScopeScheduling):  # type: ignore[misc] # xdist 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Schedule `-n` workers; xdist's own groups are not kept by pytest 9."""
     return _OneWorkerForClusters(config, log)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how many crashes, seeds and malformed objects the tests of faults have played."""
-    played: dict[str, int] = {}
-    for reports in terminalreporter.stats.values():
-        for one in reports:
-            for name, count in getattr(one, "user_properties", ()) if getattr(one, "when", "") == "call" else ():
-                if name in {"cases", "seeds", "poisons"}:
-                    played[name] = played.get(name, 0) + count
-    if played:
-        terminalreporter.write_line("faults: " + ", ".join(f"{count} {name}" for name, count in sorted(played.items())))

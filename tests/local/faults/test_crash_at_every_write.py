@@ -49,6 +49,6 @@ def test_o19_a_crash_at_any_write_changes_nothing(
         except AssertionError as error:
             wrong = [str(error)]
         bad += [f"{verdict} write {at} ({write.verb} {write.kind} {write.name}): {one}" for one in wrong]
-    record_property("cases", len(cases))
+    record_property("figure", f"{scenario.name}: {len(cases)} crashes")
     assert not bad, "\n".join(bad)
     assert any(write.kind is Kind.POD for write in undisturbed.writes)

@@ -161,5 +161,5 @@ def test_poison_costs_healthy_runs_nothing(
         assert len(life.processes) == 1
 
     run(whole(), seed=seed)
-    record_property("poisons", COUNT // 5)
+    record_property("figure", f"poison: {COUNT // 5} malformed objects")
     assert not errors, "\n".join(errors)

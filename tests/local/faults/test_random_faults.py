@@ -74,6 +74,6 @@ def test_no_fault_makes_anything_twice_or_loses_a_result(
         wrong = _play(seed, tmp_path)
         if wrong:
             bad[seed] = wrong
-    record_property("seeds", len(seeds))
+    record_property("figure", f"random faults: {len(seeds)} seeds from {first}")
     told = [line for lines in bad.values() for line in lines] + ["again: " + COMMAND.format(seed) for seed in bad]
     assert not bad, "\n".join(told)

@@ -1,9 +1,11 @@
 """Which task starts now, and which never will: edges, routes, `when`, `maxActiveTasks` (§1.2, §2.2)."""
 
 import heapq
+from collections.abc import Sequence
 
 from brood.api.phases import TaskPhase
 from brood.api.reasons import TaskReason, WaitingReason
+from brood.api.status import TaskStatus
 from brood.engine import calls, forks, parallel, podstart
 from brood.engine.continueon import end_failed
 from brood.engine.draft import Draft
@@ -19,23 +21,28 @@ def decide_all(draft: Draft, limit: int | None) -> None:
 
     ``limit`` is `maxActiveTasks`; slots go in the order of the list.
     """
-    nodes, rows = draft.graph.nodes, draft.rows
-    todo = [node.position for node in nodes if rows[node.position].phase is TaskPhase.PENDING]
+    nodes, rows, everything = draft.graph.nodes, draft.rows, draft.stop == TaskReason.DEADLINE_EXCEEDED
+    pending = [node for node in nodes if rows[node.position].phase is TaskPhase.PENDING]
+    todo = [node.position for node in pending if everything or _is_ready(rows, node)]
     queued = set(todo)
     while todo:
         at = heapq.heappop(todo)
         queued.discard(at)
-        node = nodes[at]
-        if rows[at].phase is not TaskPhase.PENDING or not _decide(draft, node, limit):
+        if rows[at].phase is not TaskPhase.PENDING or not _decide(draft, nodes[at], limit):
             continue
-        for behind in node.dependents:
-            if behind not in queued and rows[behind].phase is TaskPhase.PENDING:
+        for behind in nodes[at].dependents:
+            if behind not in queued and rows[behind].phase is TaskPhase.PENDING and _is_ready(rows, nodes[behind]):
                 heapq.heappush(todo, behind)
                 queued.add(behind)
 
 
+def _is_ready(rows: Sequence[TaskStatus], node: Node) -> bool:
+    """Whether every task with an edge to this one has ended; the last of them is the likeliest not to have."""
+    return all(rows[at].phase in ENDED for at in reversed(node.predecessors))
+
+
 def _decide(draft: Draft, node: Node, limit: int | None) -> bool:
-    """Decide one task; True if it ended by that."""
+    """Decide one task whose predecessors have ended (or that the deadline overtook); True if it ended by that."""
     row = draft.row(node)
     if row.pod_name is not None:
         return False
@@ -43,11 +50,8 @@ def _decide(draft: Draft, node: Node, limit: int | None) -> bool:
     if draft.stop == TaskReason.DEADLINE_EXCEEDED:
         draft.end(node, TaskPhase.FAILED if began else TaskPhase.CANCELLED, draft.stop, "the run's deadline passed")
         return True
-    if not began:
-        if any(draft.rows[at].phase not in ENDED for at in node.predecessors):
-            return False
-        if not _passes(draft, node):
-            return True
+    if not began and not _passes(draft, node):
+        return True
     if draft.stop:
         draft.end(node, TaskPhase.CANCELLED, draft.stop)
         return True

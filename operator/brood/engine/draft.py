@@ -174,9 +174,13 @@ class Draft:
 
 def _rows_of(nodes: Sequence[Node], rows: Sequence[TaskStatus]) -> Iterator[TaskStatus]:
     """Yield the row of each task in the order of the list; a new one where the status has none."""
-    known = {row.name: row for row in rows}
-    for node in nodes:
-        yield known.get(node.name) or TaskStatus(name=node.name)
+    known: dict[str, TaskStatus] | None = None
+    for at, node in enumerate(nodes):
+        row = rows[at] if at < len(rows) else None
+        if row is None or row.name != node.name:
+            known = {row.name: row for row in rows} if known is None else known
+            row = known.get(node.name) or TaskStatus(name=node.name)
+        yield row
 
 
 def cut(message: str) -> str:

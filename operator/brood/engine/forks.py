@@ -84,7 +84,8 @@ def bad_children(draft: Draft, fork: Node) -> Iterator[tuple[str, str, bool]]:
     if fork.task.parallel is None:
         attempts = draft.snapshot.children.of(fork.name)
         child = attempts[-1] if attempts else None
-        if child is None or child.status.phase not in GOOD:
+        made = row.child_name is not None  # else it failed, and `markSuccess` made that a success
+        if made and (child is None or child.status.phase not in GOOD):
             yield _told(child, row.child_name or fork.name)
         return
     items = row.items

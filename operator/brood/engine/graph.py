@@ -6,7 +6,7 @@ is made once per revision and shared by all runs of it.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pydantic import JsonValue
@@ -45,11 +45,12 @@ class Node:
     upstream: tuple[int, ...]  # all tasks before it, transitively, in the order of the list
     wait_forks: tuple[int, ...]  # of an await: the forks
     handler: bool = False
+    name: str = field(init=False)
+    is_parallel: bool = field(init=False)
 
-    @property
-    def name(self) -> str:
-        """The task's name."""
-        return self.task.name
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.task.name)
+        object.__setattr__(self, "is_parallel", self.task.parallel is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,11 +238,11 @@ def templates_of(task: Task) -> Iterator[tuple[str, str]]:
         yield "when", task.when
     if task.parallel and task.parallel.items_from:
         yield "parallel.itemsFrom", task.parallel.items_from
-    for field, call in (("run", task.run), ("fork", task.fork)):
+    for body, call in (("run", task.run), ("fork", task.fork)):
         if call is not None:
             for name, value in call.params.items():
                 if isinstance(value, str) and is_template(value):
-                    yield f"{field}.params.{name}", value
+                    yield f"{body}.params.{name}", value
     for name, value in _env_values(task.env):
         yield f"env[{name}].value", value
     for path, value in container_strings(task.container or {}):

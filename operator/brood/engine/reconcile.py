@@ -25,6 +25,7 @@ from brood.engine.outcome import Outcome, outcome
 from brood.engine.params import resolve
 from brood.engine.plan import Plan, PodDeletion
 from brood.engine.retention import is_retained, unwanted_claim
+from brood.engine.routes import ENDED
 from brood.engine.shutdown import REASONS, deadline_recorded, replaced_by, stop_of, stop_of_handlers
 from brood.engine.snapshot import Snapshot
 from brood.engine.status import Verdict, with_condition, with_rows, with_verdict
@@ -98,25 +99,28 @@ def _advance(snapshot: Snapshot, graph: Graph, now: datetime) -> Plan:
 
 def _observe(draft: Draft) -> None:
     """Take in what became of Pods, children and items; count the tasks that hold a slot."""
-    rows = draft.rows
+    rows, awaits = draft.rows, []
     for node in draft.graph.nodes:
-        if node.task.parallel is not None:
+        row, body = rows[node.position], node.body
+        if row.phase in ENDED and body is not Body.FORK:
+            continue
+        if node.is_parallel:
             _observe_items(draft, node)
-        elif node.body is Body.FORK:
-            if not rows[node.position].phase.ended:
+        elif body is Body.CONTAINER:
+            containers.observe(draft, node)
+        elif body is Body.RUN:
+            calls.observe(draft, node)
+        elif body is Body.AWAIT:
+            awaits.append(node)
+        elif body is Body.FORK:
+            if row.phase not in ENDED:
                 forks.observe_fork(draft, node)
             forks.stop_forked(draft, node)
-        elif rows[node.position].phase.ended:
-            continue
-        elif node.body is Body.CONTAINER:
-            containers.observe(draft, node)
-        elif node.body is Body.RUN:
-            calls.observe(draft, node)
-    for node in draft.graph.nodes:
-        if node.body is Body.AWAIT and rows[node.position].phase is TaskPhase.RUNNING:
+    for node in awaits:
+        if rows[node.position].phase is TaskPhase.RUNNING:
             forks.observe_await(draft, node)
-        row = rows[node.position]
-        draft.active += row.phase is TaskPhase.RUNNING or (row.pod_name is not None and not row.phase.ended)
+    for row in rows[: len(draft.graph.nodes)]:
+        draft.active += row.phase is TaskPhase.RUNNING or (row.pod_name is not None and row.phase not in ENDED)
 
 
 def _observe_items(draft: Draft, node: Node) -> None:
@@ -124,7 +128,7 @@ def _observe_items(draft: Draft, node: Node) -> None:
     row = draft.row(node)
     if row.items is None and not row.phase.ended and draft.snapshot.children.any(node.name) is not None:
         parallel.start(draft, node)
-    elif node.body is Body.FORK or not row.phase.ended:
+    else:
         parallel.advance(draft, node)
 
 
@@ -224,7 +228,7 @@ def _let_go(draft: Draft, *, recorded: bool) -> tuple[list[PodView], list[PodVie
 
 def _is_over(row: TaskStatus | None, pod: PodView) -> bool:
     """Whether a row tells what became of a Pod."""
-    return row is None or row.phase.ended or pod.attempt < row.attempt or row.pod_name is None
+    return row is None or row.phase in ENDED or pod.attempt < row.attempt or row.pod_name is None
 
 
 def _held(snapshot: Snapshot) -> Iterator[PodView]:

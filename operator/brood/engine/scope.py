@@ -99,26 +99,19 @@ def upstream_outputs(scope: Scope, node: Node | None) -> tuple[dict[str, str], d
     list wins.
     """
     nodes = scope.graph.nodes if node is None else [scope.graph.nodes[at] for at in node.upstream]
-    small: dict[str, str] = {}
-    large: dict[str, tuple[str, str]] = {}
-
-    def take(name: str, text: str | None, ref: OutputRef | None) -> None:
-        small.pop(name, None)
-        large.pop(name, None)
-        if text is not None:
-            small[name] = text
-        elif ref is not None:
-            large[name] = (ref.config_map, ref.key)
-
+    found: dict[str, str | OutputRef] = {}
+    outputs, refs = scope.outputs, scope.output_refs
     for one in nodes:
-        row = scope.rows.get(one.name)
-        if row is None:
-            continue
-        for name in (*row.outputs, *row.output_refs):
-            take(name, row.outputs.get(name), row.output_refs.get(name))
-        name = one.task.output or ""
-        if name in scope.outputs or name in scope.output_refs:
-            take(name, scope.outputs.get(name), scope.output_refs.get(name))
+        row, own = scope.rows.get(one.name), one.task.output
+        if row is not None and (row.outputs or row.output_refs):
+            found.update(row.outputs)
+            found.update(row.output_refs)
+        if own is not None and own in outputs:
+            found[own] = outputs[own]
+        elif own is not None and own in refs:
+            found[own] = refs[own]
+    small = {name: value for name, value in found.items() if isinstance(value, str)}
+    large = {name: (value.config_map, value.key) for name, value in found.items() if not isinstance(value, str)}
     return small, large
 
 

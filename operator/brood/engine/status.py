@@ -99,7 +99,7 @@ def with_rows(draft: Draft, status: JobRunStatus) -> JobRunStatus:
 
 def summarize(rows: list[TaskStatus]) -> RunSummary:
     """Count tasks by phase."""
-    counts = Counter(row.phase for row in rows)
+    counts = Counter([row.phase for row in rows])
     return RunSummary(
         total=len(rows),
         pending=counts[TaskPhase.PENDING],

@@ -74,9 +74,7 @@ class _Ended:
         if began or row.phase in {TaskPhase.SUCCEEDED, TaskPhase.FAILED}:
             marked = task.get("continueOn", {}).get("markSuccess") and not began
             unrendered = row.reason == "TemplateError" or (verdict == "TemplateError" and marked)
-            assert verdict == ("TemplateError" if unrendered else "start"), (
-                f"{row.name} of {self.where}"
-            )
+            assert verdict == ("TemplateError" if unrendered else "start"), f"{row.name} of {self.where}"
         elif row.phase is TaskPhase.SKIPPED:
             assert verdict == ("start" if row.reason == "NoItems" else row.reason), f"{row.name} of {self.where}"
         else:

@@ -149,6 +149,19 @@ def test_an_await_ignores_forks_without_a_child() -> None:
     assert played(spec).phases() == {"f": "Skipped", "g": "Succeeded", "w": "Succeeded"}
 
 
+def test_a_fork_that_failed_and_was_marked_a_success_has_no_child_to_miss() -> None:
+    spec = """
+    tasks:
+    - {name: j}
+    - {name: f, fork: {definitionRef: {name: l}}, when: "{{ tasks.j.exitCode == 0 }}", continueOn: {failure: true, markSuccess: true}}
+    - {name: w, await: {tasks: [f]}, when: "WHEN"}
+    definitions: [{name: l, tasks: [{name: x}]}]
+    """
+    for when in ("true", "false"):
+        world = played(spec.replace("WHEN", when))
+        assert (world.phases()["f"], world.children("f"), world.phase()) == ("Succeeded", [], "Succeeded")
+
+
 def test_a_child_that_was_deleted_is_missed_by_the_await() -> None:
     world = begun(LOOSE.replace("PARALLEL", "continueOn: {}").replace("AWAIT", "- {name: w, await: {tasks: [f]}}"))
     world.remove_run(child(world, "f"))

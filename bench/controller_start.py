@@ -36,8 +36,21 @@ def _run(number: int) -> tuple[dict[str, Any], dict[str, Any]]:
         "metadata": {"name": f"run-{number}", "namespace": "default"},
         "spec": {"definitionRef": {"name": "bench"}, "params": {"NUMBER": str(number)}},
     }
-    row = {"name": "do", "phase": "Succeeded", "attempt": 1, "exitCode": 0, "podName": f"pod-{number}", "startTime": WHEN}
-    condition = {"type": "Succeeded", "status": "True", "reason": "Succeeded", "message": "", "lastTransitionTime": WHEN}
+    row = {
+        "name": "do",
+        "phase": "Succeeded",
+        "attempt": 1,
+        "exitCode": 0,
+        "podName": f"pod-{number}",
+        "startTime": WHEN,
+    }
+    condition = {
+        "type": "Succeeded",
+        "status": "True",
+        "reason": "Succeeded",
+        "message": "",
+        "lastTransitionTime": WHEN,
+    }
     status = {
         "observedGeneration": 1,
         "phase": "Succeeded",
@@ -80,9 +93,7 @@ async def measure(objects: int) -> dict[str, Any]:
             for number in range(objects):
                 run, status = _run(number)
                 uid = (await cluster.create(Kind.JOB_RUN, run))["metadata"]["uid"]
-                await cluster.patch(
-                    Kind.JOB_RUN, "default", f"run-{number}", {"status": status}, subresource="status"
-                )
+                await cluster.patch(Kind.JOB_RUN, "default", f"run-{number}", {"status": status}, subresource="status")
                 pod, status = _pod(number, uid)
                 await cluster.create(Kind.POD, pod)
                 await cluster.patch(Kind.POD, "default", f"pod-{number}", {"status": status}, subresource="status")

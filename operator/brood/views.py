@@ -102,7 +102,9 @@ class PodView:
     node: str | None = None
     unschedulable: str = ""  # the scheduler's words while it finds no node
     disruption: str = ""  # reason of the DisruptionTarget condition: PreemptionByScheduler, TaintManager…, …
-    waiting_reason: str = ""  # of container main, or of an init container: ImagePullBackOff, CreateContainerConfigError, …
+    waiting_reason: str = (
+        ""  # of container main, or of an init container: ImagePullBackOff, CreateContainerConfigError, …
+    )
     waiting_message: str = ""
     started_at: datetime | None = None  # of container main
     ended: ContainerEnd | None = None  # of container main
@@ -222,7 +224,9 @@ class PodRequest:
     env: tuple[Mapping[str, JsonValue], ...]  # core/v1 EnvVar objects, values rendered, not yet escaped
     params: tuple[tuple[str, str], ...]
     outputs: tuple[tuple[str, str], ...]
-    output_refs: Mapping[str, tuple[str, str]]  # outputs above 32 KiB that a ConfigMap holds already: name -> (ConfigMap, key)
+    output_refs: Mapping[
+        str, tuple[str, str]
+    ]  # outputs above 32 KiB that a ConfigMap holds already: name -> (ConfigMap, key)
     capture_stdout: bool
     item: str | None = None  # text of the item, for a container body with `parallel`
     positional: tuple[str, ...] | None = None  # $1 …, where they are not the params

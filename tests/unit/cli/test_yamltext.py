@@ -122,7 +122,7 @@ def test_json_is_read_too() -> None:
 
 @pytest.mark.parametrize("layout", [{}, {"indent": "\t"}, {"ensure_ascii": False}, {"indent": 2}])
 def test_every_json_is_read_as_json(layout: dict[str, Any]) -> None:
-    value = {"kind": "😀 \\ud83d\\ude00 \\\\ \t\n\x00 é/\u2028", "items": [1, True, None, {"a\tb": []}]}
+    value: dict[str, Any] = {"kind": "😀 \\ud83d\\ude00 \\\\ \t\n\x00 é/\u2028", "items": [1, True, None, {"a\tb": []}]}
     [document] = read_documents(json.dumps(value, **layout), "a.json")
     assert document.value == value
 

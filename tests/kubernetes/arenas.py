@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.cluster.access import Cluster
+from tests.cluster.audit import requests
 from tests.kubernetes.history import History, Object, watching
 from tests.kubernetes.operators import Operator, operator
+
+
+FORBIDDEN = 403
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,13 @@ class Arena:
         self.operator.kill()
         self.kubectl("delete", "lease", "brood-operator", "--ignore-not-found")
         self.operator.start()
+
+    def denied(self) -> list[str]:
+        """Return what the operator asked for in the namespace without the right to; nothing without an audit log."""
+        if self.cluster.audit_log is None:
+            return []
+        asked = requests(self.cluster.audit_log, agent="brood/", namespace=self.namespace)
+        return [f"{one.verb} {one.resource} {one.name}" for one in asked if one.code == FORBIDDEN]
 
     def run(self, tasks: Sequence[Object], *, name: str = "", params: Object | None = None, **spec: Any) -> str:
         """Apply a definition with these tasks and a run of it, and return the name of both."""

@@ -19,7 +19,9 @@ def played(kube: Cluster) -> Iterator[Arena]:
     """Give a namespace in which all examples were applied at once, 02 beside another version of its child."""
     with arena(kube) as made:
         other = (EXAMPLES / "02-parallel-video/video-encoding.yaml").read_text().replace("1.0-dev", "2.0-dev")
-        made.apply(other, *(EXAMPLES / name for name in ("02-parallel-video", "01-hello", "03-ffmpeg")))
+        made.apply(other)
+        made.kubectl("apply", "-f", str(PROJECT / "crds"), "-f", str(EXAMPLES / "02-parallel-video"))
+        made.apply(*(EXAMPLES / name for name in ("01-hello", "03-ffmpeg")))
         yield made
 
 
@@ -133,6 +135,11 @@ def test_kubectl_wait_returns_and_the_phases_were_monotonic(played: Arena, encod
     assert phases(played.history, "encode") in (["Running", "Succeeded"], ["Pending", "Running", "Succeeded"])
     assert condition(encoded, "Reconciling") == {}
     assert condition(encoded, "Stalled") == {}
+
+
+def test_the_rights_of_deploy_are_enough(played: Arena, encoded: Object) -> None:
+    played.ended("ffmpeg", seconds=120)
+    assert played.denied() == []
 
 
 def test_nothing_was_made_twice(played: Arena, encoded: Object) -> None:

@@ -11,7 +11,6 @@ from tests.cluster.audit import requests
 from tests.kubernetes.history import History, Object, watching
 from tests.kubernetes.operators import Operator, operator
 
-
 FORBIDDEN = 403
 
 

@@ -36,6 +36,9 @@ def observe(draft: Draft, node: Node) -> None:
             _settle(draft, node, lost, stopped=True)
         return
     pod = attempt.pod
+    goes_on = attempt.result is None and row.phase is TaskPhase.RUNNING and row.pod_name == pod.meta.name
+    if goes_on and not row.reason and not draft.stops_pods:
+        return
     _count_lost(draft, node)
     draft.set(node, attempt=pod.attempt, pod_name=pod.meta.name, next_attempt_time=None, waiting_since=None)
     if attempt.result is not None:
@@ -66,6 +69,8 @@ def _pending(draft: Draft, node: Node, attempt: PodAttempt) -> None:
     pod = attempt.pod
     reason, message = _waits_for(draft, node, attempt)
     draft.wait(node, reason, message)
+    if reason == WaitingReason.UNSCHEDULABLE:
+        artifacts.volume(draft, node, pod.attempt)  # if somebody has deleted the claim, the Pod waits for another one
     for seconds, failure, words in _limits(node, reason):
         if seconds is None:
             continue

@@ -87,6 +87,7 @@ def advance(draft: Draft, node: Node) -> None:
     if window.over is not None and not window.timed_out:
         draft.wake(window.over)
     draft.set(node, items=ends.status(len(items)))
+    ends.remember(draft.snapshot.memo, node.name)
     if ends.recorded == len(items) and node.body is not Body.FORK:
         _finish(draft, window)
 

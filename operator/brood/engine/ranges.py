@@ -7,15 +7,16 @@ from collections.abc import Iterable, Iterator
 class IndexRanges:
     """A set of non-negative integers.
 
-    Adding, membership and the count cost O(log ranges) to O(ranges), never O(indexes); the text form is that of an Indexed
-    Job's ``completedIndexes``.
+    Adding, membership and the count cost O(log ranges), and at most a move of the ranges behind; never O(indexes). The text form is
+    that of an Indexed Job's ``completedIndexes``, and the texts of ranges that do not change are kept.
     """
 
-    __slots__ = ("_count", "_ends", "_starts")
+    __slots__ = ("_count", "_ends", "_starts", "_texts")
 
     def __init__(self, indexes: Iterable[int] = ()) -> None:
         self._starts: list[int] = []
         self._ends: list[int] = []  # inclusive
+        self._texts: list[str] = []
         self._count = 0
         for index in indexes:
             self.add(index)
@@ -32,9 +33,7 @@ class IndexRanges:
             if start < 0 or end < start or (ranges._ends and start <= ranges._ends[-1]):
                 msg = f"not a sorted list of ranges: {part!r}"
                 raise ValueError(msg)
-            ranges._starts.append(start)
-            ranges._ends.append(end)
-            ranges._count += end - start + 1
+            ranges._append(start, end)
         return ranges
 
     @classmethod
@@ -48,34 +47,51 @@ class IndexRanges:
             else:
                 starts.append(start)
                 ends.append(end)
-        joined._count = sum(end - start + 1 for start, end in zip(starts, ends, strict=True))
+        joined._texts = [_text(start, end) for start, end in joined.pairs()]
+        joined._count = sum(end - start + 1 for start, end in joined.pairs())
         return joined
 
     def add(self, index: int) -> bool:
         """Add one index; False if it was there."""
-        at = bisect_right(self._starts, index)
-        if at and self._ends[at - 1] >= index:
+        starts, ends = self._starts, self._ends
+        at = bisect_right(starts, index)
+        if at and ends[at - 1] >= index:
             return False
-        joins_left = at > 0 and self._ends[at - 1] == index - 1
-        joins_right = at < len(self._starts) and self._starts[at] == index + 1
+        joins_left = at > 0 and ends[at - 1] == index - 1
+        joins_right = at < len(starts) and starts[at] == index + 1
         if joins_left and joins_right:
-            self._ends[at - 1] = self._ends.pop(at)
-            self._starts.pop(at)
+            ends[at - 1] = ends.pop(at)
+            starts.pop(at)
+            self._texts.pop(at)
         elif joins_left:
-            self._ends[at - 1] = index
+            ends[at - 1] = index
         elif joins_right:
-            self._starts[at] = index
+            starts[at] = index
         else:
-            self._starts.insert(at, index)
-            self._ends.insert(at, index)
+            starts.insert(at, index)
+            ends.insert(at, index)
+            self._texts.insert(at, "")
+        changed = at - 1 if joins_left else at
+        self._texts[changed] = _text(starts[changed], ends[changed])
         self._count += 1
         return True
 
     def copy(self) -> "IndexRanges":
         """Return an independent copy."""
         other = IndexRanges()
-        other._starts, other._ends, other._count = self._starts.copy(), self._ends.copy(), self._count
+        other._starts, other._ends, other._texts = self._starts.copy(), self._ends.copy(), self._texts.copy()
+        other._count = self._count
         return other
+
+    def _append(self, start: int, end: int) -> None:
+        self._starts.append(start)
+        self._ends.append(end)
+        self._texts.append(_text(start, end))
+        self._count += end - start + 1
+
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """Yield the ranges, first and last index of each."""
+        return zip(self._starts, self._ends, strict=True)
 
     @property
     def last(self) -> int:
@@ -89,21 +105,18 @@ class IndexRanges:
     def __len__(self) -> int:
         return self._count
 
-    def pairs(self) -> Iterator[tuple[int, int]]:
-        """Yield the ranges as (first, last), ascending."""
-        return zip(self._starts, self._ends, strict=True)
-
     def __iter__(self) -> Iterator[int]:
         for start, end in self.pairs():
             yield from range(start, end + 1)
 
     def __str__(self) -> str:
-        return ",".join(
-            str(start) if start == end else f"{start}-{end}"
-            for start, end in zip(self._starts, self._ends, strict=True)
-        )
+        return ",".join(self._texts)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, IndexRanges) and self._starts == other._starts and self._ends == other._ends
 
     __hash__ = None  # type: ignore[assignment]  # mutable
+
+
+def _text(start: int, end: int) -> str:
+    return str(start) if start == end else f"{start}-{end}"

@@ -183,4 +183,5 @@ def open_window(draft: Draft, node: Node, rule: Parallel, source: Source) -> Win
     if node.task.timeout_seconds is not None and node.body is not Body.FORK:
         over = (row.start_time or draft.now) + timedelta(seconds=node.task.timeout_seconds)
     status = row.items or ItemsStatus()
-    return Window(draft, node, rule, source, Ends.of(status), over, running_before=status.running)
+    ends = Ends.recall(status, draft.snapshot.memo, node.name)
+    return Window(draft, node, rule, source, ends, over, running_before=status.running)

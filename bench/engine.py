@@ -1,8 +1,7 @@
 """How long a plan takes: of a run with 256 tasks, and per event of a parent with 10,000 items (T7 of the budgets).
 
-``python bench/engine.py`` prints one JSON object per case, with times in milliseconds (of CPU: machines are shared). Only the engine is
-timed: views are
-made ready before, as the controller's cache keeps them.
+``python bench/engine.py`` prints one JSON object per case: milliseconds of CPU, since machines are shared. Only the engine is timed;
+views are made ready before, as the controller's cache keeps them.
 """
 
 # ruff: noqa: INP001 - a folder of scripts

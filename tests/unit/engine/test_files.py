@@ -68,6 +68,20 @@ def test_a_pod_that_finds_no_node_because_its_volume_is_not_bound_says_so() -> N
     assert (world.row("a").reason, world.row("a").message) == ("ArtifactVolumePending", "no storage class")
 
 
+def test_a_pod_whose_volume_somebody_deleted_before_it_started_gets_another() -> None:
+    world = World(pods_wait=True)
+    world.define("{tasks: [{name: a, script: x, artifacts: {paths: [f]}}]}")
+    world.submit()
+    world.settle()
+    name = world.live_pod("a")
+    world.pods[name] = replace(world.pods[name], waiting=(WaitingReason.UNSCHEDULABLE, "claim not found"))
+    assert world.claim is not None
+    lost, world.claim = world.claim.meta.name, None
+    world.settle()
+    assert world.claim is not None
+    assert world.claim.meta.name == lost
+
+
 def test_a_claim_of_ones_own_is_used_and_none_is_made() -> None:
     world = begun("{artifacts: {claimName: mine}, tasks: [{name: a, script: x, artifacts: {paths: [f]}}]}")
     volume = world.request("a").volume

@@ -8,7 +8,6 @@ import orjson
 
 from brood.api.labels import ATTEMPT
 from brood.api.phases import RunPhase
-from brood.api.status import TaskStatus
 from brood.cli.forest import Forest, Key
 from brood.cli.logtail import last_lines
 from brood.cli.rows import why
@@ -110,22 +109,34 @@ def _artifacts(forest: Forest, key: Key, view: RunView, *, volumes: Path) -> Ite
 
 
 def _failures(forest: Forest, key: Key, root: RunView, layout: LocalLayout) -> Iterator[str]:
-    """Name the tasks that failed by themselves, with the end of their logs; not those that failed with a child."""
-    for told, (path, view, row) in enumerate(_failed_rows(forest, key, root)):
+    """Name what failed by itself, with the end of its log: tasks, and runs that ended before they had any; not what a child failed."""
+    failed = _failed_runs(forest, key, root)
+    for told, (path, why_not, log) in enumerate(one for run in failed for one in _causes(*run, layout)):
         if told == 0:
             yield "failed:"
         if told == FAILURES_TOLD:
             yield "  and more; `-o json --children` gives all"
             return
-        yield f"  {path}: {why(row)}"
-        if row.pod_name:
-            yield from _log_tail(layout.log(view.meta.namespace, row.pod_name))
+        yield f"  {path}: {why_not}"
+        if log is not None:
+            yield from _log_tail(log)
 
 
-def _failed_rows(forest: Forest, key: Key, root: RunView) -> Iterator[tuple[str, RunView, TaskStatus]]:
-    """Yield (path, run, row) of what failed; of a task or item that was tried again the last attempt counts."""
+def _causes(path: str, view: RunView, layout: LocalLayout) -> Iterator[tuple[str, str, Path | None]]:
+    """Yield (path, reason, log) of what failed in one run."""
+    if not view.status.tasks and not view.is_root:
+        yield path, one_line(view.status.message), None
+    for row in (*view.status.tasks, *view.status.handlers):
+        by_child = row.reason == "ChildFailed" and (row.items is not None or row.child_name is not None)
+        if row.phase == "Failed" and not by_child:
+            log = layout.log(view.meta.namespace, row.pod_name) if row.pod_name else None
+            yield f"{path}/{row.name}", why(row), log
+
+
+def _failed_runs(forest: Forest, key: Key, root: RunView) -> Iterator[tuple[str, RunView]]:
+    """Yield the root and each run below it that failed; of a task or item that was tried again the last attempt counts."""
     paths = {root.meta.uid: root.meta.name}
-    runs = [root]
+    yield root.meta.name, root
     below = list(forest.below(key))
     newest: dict[tuple[Any, ...], int] = {}
     for manifest in below:
@@ -140,12 +151,7 @@ def _failed_rows(forest: Forest, key: Key, root: RunView) -> Iterator[tuple[str,
         if phase in (RunPhase.FAILED, RunPhase.PARTIALLY_SUCCEEDED):  # views of all items would take seconds
             child = forest.view((manifest["metadata"]["namespace"], manifest["metadata"]["name"]))
             if child is not None:
-                runs.append(child)
-    for view in runs:
-        for row in (*view.status.tasks, *view.status.handlers):
-            by_child = row.items is not None or (row.child_name is not None and row.reason == "ChildFailed")
-            if row.phase == "Failed" and not by_child:
-                yield f"{paths[view.meta.uid]}/{row.name}", view, row
+                yield paths[child.meta.uid], child
 
 
 def _place(manifest: Manifest) -> tuple[str, str, int | None]:

@@ -112,6 +112,14 @@ async def test_what_was_tried_again_is_not_told_as_failed(port: LocalCluster) ->
     ]
 
 
+async def test_a_child_that_was_never_admitted_is_told_with_its_reason(port: LocalCluster) -> None:
+    row = task("down", "Failed", reason="ChildFailed", childName="child", message="child run child failed: …")
+    root = job_run("root", "Failed", [row], message="task down: …")
+    child = job_run("child", "Failed", parent=("root", "down", None), message="unknown param X; there is A")
+    told = await text(port, forest_of(root, child))
+    assert told.endswith("failed:\n  root/down: unknown param X; there is A")
+
+
 async def test_of_many_failures_some_are_told(port: LocalCluster) -> None:
     failed = [task(f"t{at}", "Failed", reason="ExitCode", exitCode=1) for at in range(50)]
     told = await text(port, forest_of(job_run("root", "Failed", failed)))

@@ -44,7 +44,7 @@ def pool_names(templates: Sequence[str], ctx: Context, *, field: str) -> tuple[s
     names = text_list(templates, ctx, field=field)
     for at, name in enumerate(names):
         if not name.strip():
-            raise TemplateError("renders to an empty name", field=f"{field}[{at}]", expression=templates[at])
+            raise TemplateError(f"{templates[at]} renders to an empty name", field=f"{field}[{at}]")
     return tuple(dict.fromkeys(names))
 
 

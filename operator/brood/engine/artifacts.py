@@ -62,6 +62,17 @@ def volume(draft: Draft, node: Node, attempt: int) -> VolumeUse | None:
     return VolumeUse(claim=name, directory=directory(draft.run, node.name, attempt), single_node=single)
 
 
+def lost_volume(draft: Draft, node: Node) -> str:
+    """Say that a Pod which has not started never will, because somebody deletes the volume of its tree; or nothing.
+
+    Ended Pods of the tree, which are kept, hold such a claim back for as long as the run is there.
+    """
+    claim = draft.snapshot.claim
+    if claim is None or not claim.meta.deleting or not uses_volume(node):
+        return ""
+    return f"claim {claim.meta.name} is being deleted, and the artifacts with it"
+
+
 def rule(node: Node, paths: Iterable[str]) -> ArtifactRule | None:
     """Return what is kept of a task's files.
 

@@ -71,6 +71,12 @@ def _pending(draft: Draft, node: Node, attempt: PodAttempt) -> None:
     draft.wait(node, reason, message)
     if reason == WaitingReason.UNSCHEDULABLE:
         artifacts.volume(draft, node, pod.attempt)  # if somebody has deleted the claim, the Pod waits for another one
+    if lost := artifacts.lost_volume(draft, node):
+        draft.deletions.append(PodDeletion(pod, grace_seconds=0))
+        _settle(
+            draft, node, TaskResult(TaskReason.ARTIFACT_MISSING, message=lost, finished_at=draft.now), stopped=False
+        )
+        return
     for seconds, failure, words in _limits(node, reason):
         if seconds is None:
             continue

@@ -82,6 +82,22 @@ def test_a_pod_whose_volume_somebody_deleted_before_it_started_gets_another() ->
     assert world.claim.meta.name == lost
 
 
+def test_a_pod_that_has_not_started_when_its_volume_is_deleted_fails() -> None:
+    """The claim does not go while ended Pods name it: waiting for another one would have no end."""
+    world = World(pods_wait=True)
+    world.define("{tasks: [{name: a, script: x, artifacts: {paths: [f]}}, {name: b, script: x}]}")
+    world.submit()
+    world.settle()
+    name = world.live_pod("a")
+    assert world.claim is not None
+    world.claim = replace(world.claim, meta=replace(world.claim.meta, deleting=True))
+    world.settle()
+    assert (world.row("a").phase, world.row("a").reason) == ("Failed", "ArtifactMissing")
+    assert world.claim.meta.name in world.row("a").message
+    assert world.row("b").phase == "Pending"
+    assert name not in world.pods or world.pods[name].pod.meta.deleting
+
+
 def test_a_claim_of_ones_own_is_used_and_none_is_made() -> None:
     world = begun("{artifacts: {claimName: mine}, tasks: [{name: a, script: x, artifacts: {paths: [f]}}]}")
     volume = world.request("a").volume

@@ -139,7 +139,7 @@ def test_pods_go_as_their_retention_says(simulation: Arena) -> None:
         def tasks_left(name: str = name) -> list[str]:
             return [one["metadata"]["labels"]["brood.dev/task"] for one in simulation.history.now("pods", run=name)]
 
-        simulation.history.until(lambda left=left: tasks_left() == left, f"{left} left of {name}", seconds=20)
+        simulation.history.until(lambda left=left: tasks_left() == left, f"{left} left of {name}", seconds=20)  # type: ignore[misc]
         assert len(simulation.history.ever("pods", run=name)) == 2
 
 
@@ -153,7 +153,7 @@ def test_a_schedule_on_change_makes_a_run_of_each_revision(simulation: Arena) ->
     for number in (1, 2):
         simulation.apply(definition(name, [simulated(f"task-{number}")], schedule={"onChange": True}))
         simulation.history.until(
-            lambda number=number: [one["status"].get("phase") for one in made()] == ["Succeeded"] * number,
+            lambda number=number: [one["status"].get("phase") for one in made()] == ["Succeeded"] * number,  # type: ignore[misc]
             f"{number} runs",
         )
 

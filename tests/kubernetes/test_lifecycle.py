@@ -86,7 +86,7 @@ def test_a_claim_that_is_deleted_by_hand_fails_what_needs_its_files(real: Arena)
     done = real.ended(name, seconds=60)
     assert done["status"]["phase"] == "Failed"
     assert row(done, "take")["reason"] == "ArtifactMissing"
-    assert "file" in row(done, "take")["message"]
+    assert "is being deleted" in row(done, "take")["message"]
 
 
 def test_o12_one_child_is_interrupted_and_its_siblings_go_on(simulation: Arena) -> None:

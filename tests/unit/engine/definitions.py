@@ -18,7 +18,7 @@ def definitions(*, tasks: int = 7, locals_: int = 2, fail_fast: bool = True) -> 
 
 @st.composite
 def _definitions(draw: st.DrawFn, tasks: int, locals_: int, fail_fast: bool) -> Json:  # noqa: FBT001
-    count = draw(st.integers(0, locals_))
+    count = draw(st.sampled_from([locals_, *range(locals_ + 1)]))
     names = [f"local{at}" for at in range(count)]
     found = []
     for at, name in enumerate(names):
@@ -37,7 +37,7 @@ HANDLERS = ["onSuccess", "onFailure", "onCancel", "onExit"]
 
 @st.composite
 def _graph(draw: st.DrawFn, most: int, callees: list[str], fail_fast: bool) -> Json:  # noqa: FBT001
-    count = draw(st.integers(1, most))
+    count = draw(st.integers(1, most) | st.integers(most // 2 + 1, most))
     tasks: list[Json] = []
     for at in range(count):
         task: Json = {"name": f"t{at}"}
@@ -56,13 +56,9 @@ def _graph(draw: st.DrawFn, most: int, callees: list[str], fail_fast: bool) -> J
 @st.composite
 def _body(draw: st.DrawFn, before: list[Json], callees: list[str], fail_fast: bool) -> Json:  # noqa: FBT001
     forks = [one["name"] for one in before if "fork" in one]
-    kinds = [
-        "script",
-        "script",
-        "junction",
-        *(["run", "fork"] if callees else []),
-        *(["await", "await"] if forks else []),
-    ]
+    kinds = ["script", "script", "junction"]
+    kinds += ["run", "fork", "fork"] if callees else []
+    kinds += ["await"] * 4 if forks else []
     kind = draw(st.sampled_from(kinds))
     if kind == "junction":
         return {}
@@ -83,7 +79,7 @@ def _body(draw: st.DrawFn, before: list[Json], callees: list[str], fail_fast: bo
 @st.composite
 def _parallel(draw: st.DrawFn, *, fork: bool, fail_fast: bool) -> Json:
     rule: Json = {
-        "items": draw(st.lists(st.sampled_from(["a", "b", "c", 1, "1"]), max_size=4)),
+        "items": draw(st.lists(st.sampled_from(["a", "b", "c", 1, "1"]), min_size=1, max_size=4) | st.just([])),
         "maxConcurrent": draw(st.integers(1, 3)),
     }
     if not fork:
@@ -113,7 +109,7 @@ def _edges(draw: st.DrawFn, before: list[Json], at: int, count: int) -> Json:
         fields["dependsOn"] = sorted(draw(st.sets(st.sampled_from(names), min_size=1, max_size=2)))
     if after:
         for route in ("onSucceeded", "onFailed"):
-            if draw(st.integers(0, 3)) == 0:
+            if draw(st.integers(0, 4)) == 0:
                 fields[route] = draw(st.sampled_from(after))
         if draw(st.integers(0, 3)) == 0:
             codes = draw(st.lists(st.sampled_from([0, *CODES]), min_size=1, max_size=2, unique=True))
@@ -128,7 +124,7 @@ def _edges(draw: st.DrawFn, before: list[Json], at: int, count: int) -> Json:
 
 @st.composite
 def _when(draw: st.DrawFn, before: list[Json]) -> str | None:
-    forms = ["true", "false"]
+    forms = ["true", "true", "false"]
     forms += [f"{{{{ tasks['{one['name']}'].phase == 'Succeeded' }}}}" for one in before]
     forms += [f"{{{{ tasks['{one['name']}'].exitCode == 0 }}}}" for one in before]
     forms += [f"{{{{ outputs.{one['output']} | length >= 0 }}}}" for one in before if one.get("output")]

@@ -7,8 +7,9 @@ from brood.api.phases import TaskPhase
 from brood.api.status import TaskStatus
 from brood.engine.ranges import IndexRanges
 from brood.views import RunView
-from tests.unit.engine import reference
-from tests.unit.engine.reference import Row
+from tests.unit.engine import edges
+from tests.unit.engine.edges import Row
+from tests.unit.engine.reference import End, Reference, Run
 from tests.unit.engine.world import World
 
 Json = dict[str, Any]
@@ -66,10 +67,10 @@ class _Ended:
     # --- rows ---
 
     def _check_row(self, task: Json, row: TaskStatus) -> None:
-        names = [*reference.and_edges(task, self.tasks), *reference.or_edges(task, self.tasks)]
+        names = [*edges.and_edges(task, self.tasks), *edges.or_edges(task, self.tasks)]
         behind_cancelled = any(self.rows[one].phase == "Cancelled" for one in names)
         by_deadline = row.reason == "DeadlineExceeded"
-        verdict = None if behind_cancelled else reference.decide(task, self.tasks, self.rows, lambda: self._when(task))
+        verdict = None if behind_cancelled else edges.decide(task, self.tasks, self.rows, lambda: self._when(task))
         began = row.attempt > 0 or (row.start_time is not None and row.phase is not TaskPhase.SKIPPED)
         if began or row.phase in {TaskPhase.SUCCEEDED, TaskPhase.FAILED}:
             marked = task.get("continueOn", {}).get("markSuccess") and not began
@@ -84,11 +85,11 @@ class _Ended:
             assert row.reason in {*STOPPED, "DeadlineExceeded"}, f"{row.name} of {self.where}"
             assert by_deadline or self.run.spec.shutdown is not None
         if not self._missed():
-            assert row.routed_to == reference.fired(task, self.rows[row.name]), f"{row.name} of {self.where}"
+            assert row.routed_to == edges.fired(task, self.rows[row.name]), f"{row.name} of {self.where}"
 
     def _when(self, task: Json) -> str:
-        known = reference.Run("", rows=self.rows, outputs=self.world.outputs(self.run.meta.name))
-        return reference.Reference({}, lambda *_: reference.End()).when(task, known, self.tasks)
+        known = Run("", rows=self.rows, outputs=self.world.outputs(self.run.meta.name))
+        return Reference({}, lambda *_: End()).when(task, known, self.tasks)
 
     def _missed(self) -> bool:
         """Whether the deadline ended something."""
@@ -144,7 +145,7 @@ class _Ended:
         if self._reason() == "DeadlineExceeded":
             assert phase == "Failed"
             return
-        failures = reference.unhandled(self.tasks, self.rows)
+        failures = edges.unhandled(self.tasks, self.rows)
         bad = [child for child in self._direct() if str(child.status.phase) not in GOOD]
         lost = any(row.child_name and not self._children(row.name) for row in rows if self._is_direct(row.name))
         if failures or bad or lost:
@@ -162,7 +163,7 @@ class _Ended:
 
     def _passes(self, task: Json) -> bool:
         row = self.rows[task["name"]]
-        return row.phase == "Failed" and reference.passes(task, row)
+        return row.phase == "Failed" and edges.passes(task, row)
 
     def _children(self, task: str) -> list[RunView]:
         return [one for one in self.world.children_of(self.run) if one.task == task]

@@ -15,7 +15,7 @@ from tests.unit.engine.rules import check_world
 from tests.unit.engine.test_undisturbed import SEEDS, compare
 from tests.unit.engine.world import World
 
-EXAMPLES = int(os.environ.get("ENGINE_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("ENGINE_EXAMPLES", "250"))
 _PHASES = [phase for phase in Phase if phase is not Phase.explain]  # which traces every line, and slowly
 _SETTINGS = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), deadline=None, phases=_PHASES)
 

@@ -75,11 +75,13 @@ def test_a_pod_whose_volume_somebody_deleted_before_it_started_gets_another() ->
     world.settle()
     name = world.live_pod("a")
     world.pods[name] = replace(world.pods[name], waiting=(WaitingReason.UNSCHEDULABLE, "claim not found"))
-    assert world.claim is not None
-    lost, world.claim = world.claim.meta.name, None
+    lost = world.claim
+    world.claim = None
     world.settle()
-    assert world.claim is not None
-    assert world.claim.meta.name == lost
+    found = world.snapshot("run").claim
+    assert lost is not None
+    assert found is not None
+    assert found.meta.name == lost.meta.name
 
 
 def test_a_pod_that_has_not_started_when_its_volume_is_deleted_fails() -> None:

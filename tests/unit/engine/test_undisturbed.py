@@ -11,7 +11,7 @@ from tests.unit.engine.driver import Driver
 from tests.unit.engine.reference import Reference, Run
 from tests.unit.engine.world import World
 
-EXAMPLES = int(os.environ.get("ENGINE_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("ENGINE_EXAMPLES", "250"))
 _PHASES = [phase for phase in Phase if phase is not Phase.explain]  # which traces every line, and slowly
 _SETTINGS = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), deadline=None, phases=_PHASES)
 SEEDS = st.integers(0, 10**6)

@@ -1,0 +1,156 @@
+"""Before a run starts and after it has ended: definitions that are waited for, TTL, `podRetention` (contract §1, §2)."""
+
+from dataclasses import replace
+
+import pytest
+
+from brood.engine.reconcile import plan
+from brood.engine.snapshot import DefinitionProblem
+from brood.views import ContainerEnd
+from tests.unit.engine.world import START, World, begun, exits, ok
+
+# --- before a run starts ---
+
+
+def test_a_root_run_waits_five_minutes_for_its_definition_then_fails() -> None:
+    world = World()
+    world.submit(definition="late")
+    world.settle()
+    assert (str(world.phase()), world.runs["run"].status.message) == ("Pending", "JobDefinition late: 0 found")
+    assert world.condition("Succeeded") == ("Unknown", "DefinitionNotFound", "JobDefinition late: 0 found")
+    assert world.condition("Reconciling") is not None
+    world.pass_time(299)
+    world.settle()
+    assert world.phase() == "Pending"
+    world.play()
+    assert world.now.timestamp() - START.timestamp() == 300
+    assert world.condition("Succeeded") == ("False", "DefinitionNotFound", "JobDefinition late: 0 found")
+    assert world.runs["run"].status.start_time is None
+
+
+def test_a_definition_that_is_applied_in_time_is_followed() -> None:
+    world = World()
+    world.submit(definition="late")
+    world.settle()
+    world.pass_time(200)
+    world.define("{tasks: [{name: a}]}", "late")
+    world.play()
+    assert world.phase() == "Succeeded"
+    assert world.runs["run"].status.revision == world.definitions["late"].revision
+
+
+def test_an_ambiguous_definition_is_told_as_such() -> None:
+    world = World()
+    for name in ("one", "two"):
+        world.define("{type: t, version: v, tasks: [{name: a}]}", name)
+    world.submit(definition_ref={"type": "t", "version": "v"})
+    world.play()
+    found = world.condition("Succeeded")
+    assert found is not None
+    assert found[1] == "AmbiguousDefinition"
+
+
+def test_a_root_run_may_name_type_and_version() -> None:
+    world = World()
+    world.define("{type: t, version: v, tasks: [{name: a}]}", "one")
+    world.submit(definition_ref={"type": "t", "version": "v"})
+    world.play()
+    assert world.phase() == "Succeeded"
+
+
+def test_an_invalid_definition_stalls_its_run_until_it_is_mended() -> None:
+    world = World()
+    world.define("{tasks: [{name: a}]}")
+    world.submit()
+    problem = DefinitionProblem("InvalidSpec", "main: spec.tasks[0]: wrong")
+    snapshot = replace(world.snapshot("run"), graph=None, problem=problem)
+    made = plan(snapshot, world.now)
+    assert made.status is not None
+    kinds = {one.type: (one.status, one.reason, one.message) for one in made.status.conditions}
+    assert kinds["Stalled"] == ("True", "InvalidSpec", "main: spec.tasks[0]: wrong")
+    assert "Reconciling" not in kinds
+    assert made.status.phase == "Pending"
+    refused = plan(replace(snapshot, refuse_invalid=True), world.now)
+    assert refused.status is not None
+    assert refused.status.phase == "Failed"
+
+
+def test_a_started_run_whose_revision_cannot_be_used_any_more_says_so() -> None:
+    world = begun("{tasks: [{name: a, script: x}]}")
+    problem = DefinitionProblem("DefinitionNotFound", "ControllerRevision main-r1 does not exist any more")
+    made = plan(replace(world.snapshot("run"), graph=None, problem=problem), world.now)
+    assert made.status is not None
+    kinds = {one.type: one.message for one in made.status.conditions}
+    assert kinds["Stalled"] == problem.message
+    assert made.status.tasks == world.runs["run"].status.tasks
+    assert plan(replace(world.snapshot("run"), graph=None), world.now) == type(made)()  # it is being read
+
+
+# --- after the end ---
+
+
+@pytest.mark.parametrize(
+    ("definition", "run", "seconds"),
+    [("ttlSecondsAfterFinished: 60,", None, 60), ("", 30, 30), ("ttlSecondsAfterFinished: 60,", 0, 0)],
+)
+def test_a_root_run_is_deleted_after_its_time(definition: str, run: int | None, seconds: int) -> None:
+    world = begun(f"{{{definition} tasks: [{{name: a}}]}}", ttl_seconds_after_finished=run)
+    if seconds:
+        world.pass_time(seconds - 1)
+        world.settle()
+        assert "run" in world.runs
+        world.pass_time(1)
+    world.settle()
+    assert "run" not in world.runs
+
+
+def test_children_and_what_a_gitops_tool_owns_stay() -> None:
+    spec = "{ttlSecondsAfterFinished: 0, tasks: [{name: c, run: {definitionRef: {name: l}}}, {name: a, script: x}], definitions: [{name: l, tasks: [{name: b}]}]}"
+    world = begun(spec)
+    assert len(world.runs) == 2
+    world.set_run("run", gitops=True)
+    world.play()
+    world.pass_time(1000)
+    world.settle()
+    assert len(world.runs) == 2
+
+
+def test_a_run_whose_owner_is_gone_creates_nothing_and_lets_its_pods_go() -> None:
+    world = begun("{tasks: [{name: a, script: x}, {name: b, script: x, dependsOn: [a]}]}")
+    world.end_task("a", ok())
+    made = plan(replace(world.snapshot("run"), orphaned=True), world.now)
+    assert [one.task for one in made.releases] == ["a"]
+    assert (made.pods, made.children, made.status) == ((), (), None)
+
+
+# --- podRetention ---
+
+
+@pytest.mark.parametrize(("policy", "stay"), [("Always", {"a", "b"}), ("OnFailure", {"b"}), ("Never", set())])
+def test_pods_stay_as_pod_retention_says(policy: str, stay: set[str]) -> None:
+    world = begun(f"{{podRetention: {policy}, tasks: [{{name: a, script: x}}, {{name: b, script: x}}]}}")
+    for name in world.live_pods():
+        end_like_a_kubelet(world, name, 0 if world.pods[name].pod.task == "a" else 3)
+    world.play()
+    assert {one.pod.task for one in world.pods.values()} == stay
+    assert all(not one.pod.meta.finalizers for one in world.pods.values())
+    assert world.phases() == {"a": "Succeeded", "b": "Failed"}
+
+
+def test_a_pod_is_deleted_only_after_its_end_is_recorded() -> None:
+    world = begun("{podRetention: Never, tasks: [{name: a, script: x}, {name: b, script: x}]}")
+    end_like_a_kubelet(world, world.live_pod("a"), 3)
+    first = plan(world.snapshot("run"), world.now)
+    assert first.status is not None
+    assert not first.deletions
+    assert not first.releases
+    world.step("run")
+    second = plan(world.snapshot("run"), world.now)
+    assert [one.pod.task for one in second.deletions] == ["a"]
+    assert [one.task for one in second.releases] == ["a"]
+
+
+def end_like_a_kubelet(world: World, name: str, code: int) -> None:
+    """End a Pod with the container status that its retention is decided by."""
+    world.end(name, exits(code) if code else ok())
+    world.set_pod(name, ended=ContainerEnd(code, 0, "Error" if code else "Completed", "", START, START))

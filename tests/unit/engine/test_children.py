@@ -4,16 +4,10 @@ import pytest
 
 from tests.unit.engine.world import START, World, begun, by_task, exits, ok, played
 
-LOOSE = """
-tasks:
-- {name: f, fork: {definitionRef: {name: l}}, PARALLEL}
-- {name: other, script: x}
-AWAIT
+FORKED = """
+tasks: [{name: f, fork: {definitionRef: {name: l}}, parallel: {items: [a, b, c], maxConcurrent: 2}}]
 definitions: [{name: l, tasks: [{name: x, script: x}]}]
 """
-
-
-FORKED = LOOSE.replace("PARALLEL", "parallel: {items: [a, b, c], maxConcurrent: 2}")
 
 
 def child(world: World, task: str, run: str = "run") -> str:
@@ -83,7 +77,7 @@ def test_o12_a_child_that_somebody_cancels_fails_its_task_and_siblings_go_on() -
 
 
 def test_children_are_named_and_labelled_after_what_made_them() -> None:
-    world = begun(FORKED.replace("AWAIT", ""))
+    world = begun(FORKED)
     one = world.children("f")[1]
     assert one.meta.name.startswith("run-f-1-")
     assert (one.task, one.index, one.attempt, one.root) == ("f", 1, 1, "run")

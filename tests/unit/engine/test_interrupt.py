@@ -3,17 +3,9 @@
 import pytest
 
 from brood.views import TaskResult
-from tests.unit.engine.world import START, World, begun, deleted, exits, ok
+from tests.unit.engine.world import START, World, begun, deleted, exits, ok, stopped
 
 LOCAL = "definitions: [{name: l, tasks: [{name: x, script: x}, {name: y, script: x, dependsOn: [x]}]}]"
-
-
-def stopped(spec: str, how: str = "Interrupt") -> World:
-    """Return a world whose run was begun and then stopped."""
-    world = begun(spec)
-    world.shutdown("run", how)
-    world.settle()
-    return world
 
 
 def made_after(world: World, before: list[str]) -> list[str]:

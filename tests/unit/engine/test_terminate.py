@@ -4,22 +4,9 @@ import pytest
 
 from brood.engine.reconcile import plan
 from brood.views import PodRequest
-from tests.unit.engine.world import World, begun, deleted, exits, ok
+from tests.unit.engine.world import World, begun, deleted, exits, ok, stopped
 
 LOCAL = "definitions: [{name: l, tasks: [{name: x, script: x}, {name: y, script: x, dependsOn: [x]}]}]"
-
-
-def stopped(spec: str, how: str = "Interrupt") -> World:
-    """Return a world whose run was begun and then stopped."""
-    world = begun(spec)
-    world.shutdown("run", how)
-    world.settle()
-    return world
-
-
-def made_after(world: World, before: list[str]) -> list[str]:
-    """Return the tasks (or runs) of what was made since."""
-    return [world.requests[one].task if one in world.requests else one for one in world.made if one not in before]
 
 
 # --- Terminate ---

@@ -30,6 +30,7 @@ __all__ = [
     "kept",
     "ok",
     "played",
+    "stopped",
 ]
 
 
@@ -181,4 +182,12 @@ def played(spec: str | dict[str, Any], outcome: Outcome | None = None, **run: An
     """Return a world in which one run of that definition has ended; Pods end as ``outcome`` says, else well."""
     world = begun(spec, **run)
     world.play(outcome)
+    return world
+
+
+def stopped(spec: str | dict[str, Any], how: str = "Interrupt", **run: Any) -> World:
+    """Return a world in which one run of that definition has begun, and was then shut down."""
+    world = begun(spec, **run)
+    world.shutdown("run", how)
+    world.settle()
     return world

@@ -26,9 +26,8 @@ def start(state: State) -> None:
     for name in ("controllers", "scheduler", "node"):
         pki.kubeconfig(state, state.directory / f"{name}.conf", certificate=name)
     _etcd(state)
-    _apiserver(state)
+    start_apiserver(state)
     command = kubectl(state)
-    _wait(state, "apiserver", "get", "--raw", "/readyz")
     _controllers(state)
     _scheduler(state)
     # The API server reads logs from the kubelet as itself.
@@ -66,7 +65,8 @@ def _etcd(state: State) -> None:
     )
 
 
-def _apiserver(state: State) -> None:
+def start_apiserver(state: State) -> None:
+    """Start the API server, also one that was killed, and wait until it serves."""
     keys = state.directory / "pki"
     command: list[str | Path] = [
         program("kube-apiserver"),
@@ -104,6 +104,7 @@ def _apiserver(state: State) -> None:
             "--audit-log-maxsize=4000",
         ]
     processes.start(state, "apiserver", command)
+    _wait(state, "apiserver", "get", "--raw", "/readyz")
 
 
 def _controllers(state: State) -> None:

@@ -44,7 +44,9 @@ def admit(snapshot: Snapshot, now: datetime) -> Plan:
     if snapshot.depth > snapshot.max_depth:
         return _refuse(snapshot, now, RunReason.DEPTH_EXCEEDED, f"runs are nested deeper than {snapshot.max_depth}")
     if run.spec.rerun_of is not None:
-        return _refuse(snapshot, now, RunReason.INVALID_PARAMS, "spec.rerunOf: this version of brood cannot take over results yet")
+        return _refuse(
+            snapshot, now, RunReason.INVALID_PARAMS, "spec.rerunOf: this version of brood cannot take over results yet"
+        )
     if snapshot.problem is not None or graph is None:
         return _without_definition(snapshot, now, snapshot.problem)
     try:

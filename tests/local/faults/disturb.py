@@ -21,7 +21,8 @@ from brood.cluster.port import (
     Unavailable,
     WatchEvent,
 )
-from tests.local.faults.play import Life, Process, finished, live
+from tests.local.faults.play import Life, Process
+from tests.local.faults.watched import finished, live
 from tests.unit.controller.faults import Verdict, Write
 
 LOST_PODS = 3

@@ -8,7 +8,8 @@ import pytest
 
 from brood.cluster.port import Kind
 from tests.local.faults.clock import run
-from tests.local.faults.play import Life, Process, Scenario, differences, outcome, play
+from tests.local.faults.outcome import differences, outcome
+from tests.local.faults.play import Life, Process, Scenario, play
 from tests.local.faults.scenarios import SCENARIOS
 from tests.unit.controller.faults import Verdict
 

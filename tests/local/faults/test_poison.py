@@ -14,7 +14,8 @@ from brood.cluster.port import Kind, Manifest
 from tests import manifests
 from tests.local.faults.clock import run
 from tests.local.faults.node import End
-from tests.local.faults.play import Life, Scenario, finished, play
+from tests.local.faults.play import Life, Scenario, play
+from tests.local.faults.watched import finished
 
 COUNT = 500
 WRONG: tuple[Any, ...] = (

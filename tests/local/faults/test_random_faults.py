@@ -13,8 +13,10 @@ import pytest
 
 from tests.local.faults.clock import run
 from tests.local.faults.disturb import Disturbed, Faults, havoc
-from tests.local.faults.play import Life, Scenario, differences, essence, finished, outcome, play
+from tests.local.faults.outcome import differences, essence, outcome
+from tests.local.faults.play import Life, Scenario, play
 from tests.local.faults.scenarios import SCENARIOS
+from tests.local.faults.watched import finished
 
 FIRST, LAST = map(int, os.environ.get("BROOD_SEEDS", "0-379").split("-"))
 CHUNK = 20

@@ -54,6 +54,10 @@ class Finding:
         }
 
 
+class CommandError(Exception):
+    """What was asked for cannot be done; the message names the object and the way out (exit code 2)."""
+
+
 class InputRefusedError(Exception):
     """The input is refused whole, before anything runs (exit code 2)."""
 

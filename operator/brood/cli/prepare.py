@@ -2,30 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from brood.cli.bundle import manifest_of, read_bundle
 from brood.cli.choose import Wishes, apply_wishes, choose_runs, parse_params
 from brood.cli.findings import InputRefusedError
 from brood.cli.manifests import load_documents
+from brood.cli.options import RunOptions
 from brood.cli.references import check_references
 from brood.cli.rows import Predecessors
 from brood.cli.waits import waits_in
 from brood.cluster.port import Manifest
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What was asked for on the command line."""
-
-    sources: Sequence[str]
-    params: Sequence[str] = ()
-    keep: Path | None = None
-    json: bool = False
-    children: bool = False
-    name: str | None = None
-    definition: str | None = None
-    colour: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +32,7 @@ class Plan:
 def prepare(options: RunOptions) -> Plan:
     """Read and check everything; raises `InputRefusedError` with all that is wrong, before anything runs."""
     bundle = read_bundle(load_documents(options.sources))
-    wishes = Wishes(params=parse_params(options.params), name=options.name, definition=options.definition)
+    wishes = Wishes(params=parse_params(options.params or ()), name=options.name, definition=options.definition)
     apply_wishes(bundle, wishes)
     bundle.findings += check_references(bundle)
     if bundle.findings:

@@ -9,8 +9,9 @@ from pathlib import Path
 from rich.console import Console
 
 from brood.cli.follow import Follower, StuckError
+from brood.cli.options import Format, RunOptions
 from brood.cli.plain import PlainDisplay
-from brood.cli.prepare import Plan, RunOptions, prepare
+from brood.cli.prepare import Plan, prepare
 from brood.cli.result import EXIT_NOT_SUCCEEDED, exit_code, json_lines, text_lines
 from brood.cli.rows import Predecessors
 from brood.cli.statedir import LOG_FILE, state_directory
@@ -44,7 +45,7 @@ async def _run(plan: Plan, options: RunOptions, directory: Path) -> int:
             finally:
                 follower.close()
             forest = follower.forest
-            if options.json:
+            if options.output is Format.JSON:
                 _write(await json_lines(operator.port, forest, children=options.children))
             else:
                 lines = [*await text_lines(operator.port, forest, operator.port.layout), "", *_places(directory)]
@@ -54,8 +55,8 @@ async def _run(plan: Plan, options: RunOptions, directory: Path) -> int:
 
 def _display(options: RunOptions, predecessors: Predecessors) -> Display:
     """Choose the tree for a terminal and lines for everything else; stdout is left to the result where that is JSON."""
-    stream = sys.stderr if options.json else sys.stdout
-    console = Console(file=stream, no_color=None if options.colour else True, highlight=False, soft_wrap=False)
+    stream = sys.stderr if options.output is Format.JSON else sys.stdout
+    console = Console(file=stream, no_color=True if options.no_color else None, highlight=False, soft_wrap=False)
     if console.is_terminal and not console.is_dumb_terminal:
         return TreeDisplay(console, predecessors)
     return PlainDisplay(stream)

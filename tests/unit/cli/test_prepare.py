@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from brood.cli.findings import InputRefusedError
-from brood.cli.prepare import Plan, RunOptions, prepare
+from brood.cli.options import RunOptions
+from brood.cli.prepare import Plan, prepare
 
 HELLO = """\
 apiVersion: brood.dev/v1alpha1

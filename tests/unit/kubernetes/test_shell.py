@@ -20,7 +20,8 @@ import structlog
 from typer.testing import CliRunner
 
 from brood.api.phases import RunPhase
-from brood.cli import operator as command
+from brood.cli.app import app
+from brood.cli.findings import CommandError
 from brood.cluster.kubernetes.lease import LeadershipLost
 from brood.cluster.local.cluster import LocalCluster
 from brood.cluster.port import Kind
@@ -302,21 +303,21 @@ def test_lines_for_people_are_plain_where_there_is_no_terminal(stream: io.String
 
 
 def test_the_help_says_what_is_needed_and_how_it_ends() -> None:
-    text = CliRunner().invoke(command.app, ["--help"]).output
+    text = CliRunner().invoke(app, ["operator", "--help"]).output
     words = " ".join(text.split())
     for said in ("kubectl apply -f crds/", "deploy/rbac.yaml", "Exit codes: 0 stopped", "--namespace", "/readyz"):
         assert said in words
 
 
 def test_without_a_cluster_it_says_where_it_looked(stream: io.StringIO) -> None:
-    done = CliRunner().invoke(command.app, ["--kubeconfig", "/nowhere/kubeconfig"])
-    assert done.exit_code == 2
-    assert "brood operator: no kubeconfig at /nowhere/kubeconfig" in done.output
+    done = CliRunner().invoke(app, ["operator", "--kubeconfig", "/nowhere/kubeconfig"])
+    assert isinstance(done.exception, CommandError)
+    assert "brood operator: no kubeconfig at /nowhere/kubeconfig" in str(done.exception)
 
 
 @pytest.mark.parametrize("wrong", [["--lease-duration", "1"], ["--metrics-port", "70000"], ["--log-format", "xml"]])
 def test_a_wrong_option_is_refused(wrong: list[str]) -> None:
-    assert CliRunner().invoke(command.app, wrong).exit_code == 2
+    assert CliRunner().invoke(app, ["operator", *wrong]).exit_code == 2
 
 
 # --- the loop around kopf ---

@@ -1,82 +1,90 @@
 """``brood operator``: the controller on a Kubernetes cluster."""
 
-import asyncio
 import sys
 from collections.abc import Iterable
-from typing import Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from brood.controller.logs import LogFormat, LogLevel, set_up_logs
+from brood.cli.findings import CommandError
+from brood.cli.optiongroups import with_groups
 
-EXIT_NO_CLUSTER = 2
+if TYPE_CHECKING:
+    from brood.controller.config import Config
+    from brood.controller.operator import Options
+
 STATUS_PATIENCE = 0.5
 """Seconds; on a real API server, where a write is dear, a Pod that ends sooner is never shown as running."""
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorOptions:
+    """What was asked for on the command line."""
 
-@app.command(context_settings={"help_option_names": ["-h", "--help"]})
-def operator(  # noqa: PLR0913 - options of a command
-    *,
     namespaces: Annotated[
         list[str] | None,
         typer.Option(
             "--namespace", "-n", metavar="NS", help="Serve this namespace only; may be repeated. Default: all."
         ),
-    ] = None,
+    ] = None
     kubeconfig: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
             help="How to reach the API server. Default: $KUBECONFIG, else the cluster around us, else ~/.kube/config.",
         ),
-    ] = None,
+    ] = None
     listen: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Address for probes and metrics; 0.0.0.0 inside a Pod.")
-    ] = "127.0.0.1",
-    metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /metrics (Prometheus); 0: none.")] = 8080,
+    ] = "127.0.0.1"
+    metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /metrics (Prometheus); 0: none.")] = 8080
     health_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of /healthz (liveness) and /readyz (readiness); 0: none.")
-    ] = 8081,
-    lease_name: Annotated[
-        str, typer.Option(metavar="NAME", help="The Lease that operators elect their leader by.")
-    ] = "brood-operator",
+    ] = 8081
+    lease_name: Annotated[str, typer.Option(metavar="NAME", help="The Lease that operators elect their leader by.")] = (
+        "brood-operator"
+    )
     lease_namespace: Annotated[
         str | None,
         typer.Option(metavar="NS", help="Its namespace. Default: where this runs, or the kubeconfig context's."),
-    ] = None,
+    ] = None
     lease_duration: Annotated[
         float,
         typer.Option(min=1.5, metavar="SECONDS", help="After so long another operator takes over from a dead one."),
-    ] = 15.0,
-    workers: Annotated[int, typer.Option(min=1, help="Runs that are worked on at once.")] = 32,
-    max_in_flight: Annotated[int, typer.Option(min=1, help="Requests to the API server at once, watches apart.")] = 64,
+    ] = 15.0
+    workers: Annotated[int, typer.Option(min=1, help="Runs that are worked on at once.")] = 32
+    max_in_flight: Annotated[int, typer.Option(min=1, help="Requests to the API server at once, watches apart.")] = 64
     pools: Annotated[
         list[str] | None,
         typer.Option(
             "--pool", metavar="NAME=SIZE", help="Size of a pool; may be repeated. A pool not named has one slot."
         ),
-    ] = None,
+    ] = None
     max_runs: Annotated[
         int | None, typer.Option(min=1, help="Active root runs of a namespace; further ones wait. Default: any number.")
-    ] = None,
+    ] = None
     max_pods: Annotated[
         int | None, typer.Option(min=1, help="Live Pods of a namespace; further ones wait. Default: any number.")
-    ] = None,
+    ] = None
     max_volumes: Annotated[
         int | None, typer.Option(min=1, help="Artifact volumes of a namespace. Default: any number.")
-    ] = None,
-    max_depth: Annotated[int, typer.Option(min=1, help="So deep runs may nest.")] = 16,
+    ] = None
+    max_depth: Annotated[int, typer.Option(min=1, help="So deep runs may nest.")] = 16
     definition_wait: Annotated[
         int, typer.Option(min=0, metavar="SECONDS", help="So long a root run waits for a definition that is not there.")
-    ] = 300,
+    ] = 300
     log_format: Annotated[
-        LogFormat | None,
+        Literal["console", "json"] | None,
         typer.Option(help="For people or for machines. Default: console on a terminal, else json."),
-    ] = None,
-    log_level: Annotated[LogLevel, typer.Option(help="Which lines are written.")] = LogLevel.INFO,
-) -> None:
+    ] = None
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], typer.Option(help="Which lines are written.")
+    ] = "info"
+
+
+@with_groups
+def operator(options: OperatorOptions) -> None:
     """Work on a Kubernetes cluster: bring the JobRuns in it to their end.
 
     Needs the CustomResourceDefinitions (kubectl apply -f crds/) and the rights in deploy/rbac.yaml. Several may run at
@@ -93,38 +101,49 @@ def operator(  # noqa: PLR0913 - options of a command
     TERM or Ctrl-C stops it; runs stay as they are, and the next operator goes on with them. Exit codes: 0 stopped, 1
     another one leads now or a failure (start it again), 2 the command line is wrong or there is no cluster.
     """
-    set_up_logs(log_format or (LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON), log_level)
-    from brood.cluster.kubernetes.access import AccessError  # noqa: PLC0415 - --help needs no Kubernetes client
-    from brood.cluster.kubernetes.lease import LeaseTimes  # noqa: PLC0415
-    from brood.controller.config import Config  # noqa: PLC0415
-    from brood.controller.endpoints import Listen  # noqa: PLC0415
-    from brood.controller.operator import Options, serve  # noqa: PLC0415
+    import asyncio
 
-    chosen = tuple(dict.fromkeys(namespaces or ()))
-    options = Options(
-        kubeconfig=kubeconfig,
-        lease_name=lease_name,
-        lease_namespace=lease_namespace,
-        lease_times=LeaseTimes.of(lease_duration),
-        in_flight=max_in_flight,
-        listen=Listen(host=listen, health_port=health_port, metrics_port=metrics_port),
-    )
+    from brood.cluster.kubernetes.access import AccessError
+    from brood.controller.logs import LogFormat, LogLevel, set_up_logs
+    from brood.controller.operator import serve
+
+    style = options.log_format or ("console" if sys.stderr.isatty() else "json")
+    set_up_logs(LogFormat(style), LogLevel(options.log_level))
     try:
-        config = Config(
-            namespaces=chosen or None,
-            workers=workers,
-            status_patience=STATUS_PATIENCE,
-            pools=_sizes(pools or ()),
-            max_runs=max_runs,
-            max_pods=max_pods,
-            max_volumes=max_volumes,
-            max_depth=max_depth,
-            definition_wait=definition_wait,
-        )
-        asyncio.run(serve(options, config))
+        asyncio.run(serve(_shell(options), _config(options)))
     except AccessError as error:
-        typer.echo(f"brood operator: {error}", err=True)
-        raise typer.Exit(EXIT_NO_CLUSTER) from error
+        raise CommandError(f"brood operator: {error}") from error
+
+
+def _shell(options: OperatorOptions) -> "Options":
+    from brood.cluster.kubernetes.lease import LeaseTimes
+    from brood.controller.endpoints import Listen
+    from brood.controller.operator import Options
+
+    return Options(
+        kubeconfig=options.kubeconfig,
+        lease_name=options.lease_name,
+        lease_namespace=options.lease_namespace,
+        lease_times=LeaseTimes.of(options.lease_duration),
+        in_flight=options.max_in_flight,
+        listen=Listen(host=options.listen, health_port=options.health_port, metrics_port=options.metrics_port),
+    )
+
+
+def _config(options: OperatorOptions) -> "Config":
+    from brood.controller.config import Config
+
+    return Config(
+        namespaces=tuple(dict.fromkeys(options.namespaces or ())) or None,
+        workers=options.workers,
+        status_patience=STATUS_PATIENCE,
+        pools=_sizes(options.pools or ()),
+        max_runs=options.max_runs,
+        max_pods=options.max_pods,
+        max_volumes=options.max_volumes,
+        max_depth=options.max_depth,
+        definition_wait=options.definition_wait,
+    )
 
 
 def _sizes(pools: Iterable[str]) -> dict[str, int]:
@@ -135,8 +154,3 @@ def _sizes(pools: Iterable[str]) -> dict[str, int]:
             raise typer.BadParameter(f"{one!r} is not NAME=SIZE with a size of at least 1", param_hint="--pool")
         sizes[name] = int(size)
     return sizes
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command with these arguments; it exits the process."""
-    app(args=arguments, prog_name="brood operator")

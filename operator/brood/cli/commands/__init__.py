@@ -1,0 +1,1 @@
+"""The commands, one file each: options, help and exit codes. What one needs is imported when it runs."""

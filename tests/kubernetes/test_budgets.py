@@ -36,6 +36,13 @@ def written(cluster: Cluster, namespace: str) -> Counter[str]:
     return audit.writes(cluster.audit_log, agent=AGENT, namespace=namespace)
 
 
+def _ended_pods(simulation: Arena, name: str) -> list[Object]:
+    """Return a chain's Pods in order once all have ended; the watch of runs may be ahead of that of Pods."""
+    pods = simulation.history.ever("pods", run=name)
+    over = len(pods) == STEPS and all(one["status"]["phase"] == "Succeeded" for one in pods)
+    return sorted(pods, key=lambda one: str(one["metadata"]["labels"]["brood.dev/task"])) if over else []
+
+
 def _chain(simulation: Arena) -> tuple[list[float], list[float]]:
     """Play a chain, and return how long its Pods took and what lay between two of them, as a watch saw it."""
     names = [f"step-{number:02}" for number in range(STEPS)]
@@ -43,13 +50,10 @@ def _chain(simulation: Arena) -> tuple[list[float], list[float]]:
     tasks += [simulated(one, dependsOn=[before]) for before, one in itertools.pairwise(names)]
     name = simulation.run(tasks)
     assert simulation.ended(name)["status"]["phase"] == "Succeeded"
-    pods = sorted(
-        simulation.history.ever("pods", run=name), key=lambda one: one["metadata"]["labels"]["brood.dev/task"]
-    )
+    pods = simulation.history.until(lambda: _ended_pods(simulation, name), "the watch of Pods has seen all of them end")
     seen = [simulation.history.events("pods", one["metadata"]["name"]) for one in pods]
     began = [events[0].at for events in seen]
     ended = [next(one.at for one in events if one.object["status"]["phase"] == "Succeeded") for events in seen]
-    assert len(pods) == STEPS
     bare = [end - start for start, end in zip(began, ended, strict=True)]
     return bare, [start - end for start, end in zip(began[1:], ended, strict=False)]
 

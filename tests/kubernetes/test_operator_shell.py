@@ -71,7 +71,7 @@ def test_a_standby_is_ready_and_takes_over_when_the_leader_stops_or_dies(kube: C
         third.start()
         second.kill()
         wait_until(lambda: leads(third), seconds=15)
-        assert third.probe() == 200
+        wait_until(lambda: third.probe() == 200, seconds=5)
 
 
 def test_who_loses_the_lease_ends_with_1_and_writes_nothing_more(kube: Cluster, home: str) -> None:

@@ -211,6 +211,28 @@ async def test_a_log_that_cannot_be_read_for_a_while_holds_nothing_up_and_loses_
     assert len(reads) == 2
 
 
+async def test_outputs_at_the_end_of_a_log_that_a_runtime_writes_late_are_waited_for(tmp_path: Path) -> None:
+    read: list[int] = []
+
+    class Late(FaultyPort):
+        async def read_log(self, namespace: str, pod: str, **more: Any) -> bytes:
+            log = await super().read_log(namespace, pod, **more)
+            read.append(len(log))
+            return log if len(read) > 1 else log[: len(log) // 2]
+
+    script = "i=0; while [ $i -lt 500 ]; do echo line $i; i=$((i + 1)); done"
+    tasks = [{"name": "do", "container": {"image": "x"}, "script": script, "output": "LINES"}]
+    async with local(tmp_path) as cluster, controlled(Late(cluster)):
+        await cluster.create(Kind.JOB_DEFINITION, manifests.definition(tasks=tasks))
+        await cluster.create(Kind.JOB_RUN, manifests.run())
+        run = await ended(cluster, "run-1")
+        large = run["status"]["outputRefs"]["LINES"]
+        found = await cluster.get(Kind.CONFIG_MAP, "default", large["configMap"])
+    assert run["status"]["phase"] == "Succeeded"
+    assert found["data"][large["key"]].splitlines() == [f"line {number}" for number in range(500)]
+    assert len(read) == 2
+
+
 async def test_an_object_that_cannot_be_read_costs_only_its_own_key(tmp_path: Path) -> None:
     def alter(found: Manifest) -> Manifest:
         if found["metadata"]["name"].startswith("bad"):

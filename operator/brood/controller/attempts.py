@@ -9,13 +9,16 @@ from brood.api.labels import RESULT_FINALIZER
 from brood.cluster.port import ApiError, NotFound, Port
 from brood.controller.podindex import RunPods
 from brood.pods.failure import is_ended, waiting
-from brood.pods.results import needs_log, read_result
+from brood.pods.results import LogRequest, lacks_result, needs_log, read_result
 from brood.views import PodAttempt, PodView
 
 _LOG = structlog.get_logger("brood.attempts")
 
 PATIENCE_SECONDS = 30.0
 """A log that cannot be read for so long is given up, as lost with its node: the attempt ends without it."""
+
+LATE_SECONDS = 5.0
+"""A runtime may write the last lines of a log after the Pod is said to have ended: one that lacks them is read anew."""
 
 AGAIN_SECONDS = 1.0
 
@@ -25,7 +28,7 @@ class AttemptReader:
 
     def __init__(self, port: Port) -> None:
         self._port = port
-        self._failing: dict[str, float] = {}  # uid of a Pod -> since when its log cannot be read
+        self._failing: dict[str, float] = {}  # uid of a Pod -> since when its log cannot be read, or lacks its end
 
     async def read(self, pods: RunPods) -> float | None:
         """Derive what those Pods of a run mean that have changed; logs are read side by side.
@@ -49,19 +52,27 @@ class AttemptReader:
     async def _attempt(self, pod: PodView) -> PodAttempt | float:
         if not is_ended(pod):
             return PodAttempt(pod, waiting=waiting(pod))
-        log: bytes | None = None
         wanted = needs_log(pod) if RESULT_FINALIZER in pod.meta.finalizers else None  # else it is recorded already
-        if wanted is not None:
-            try:
-                log = await self._port.read_log(
-                    pod.meta.namespace, pod.meta.name, tail_lines=wanted.tail_lines, limit_bytes=wanted.limit_bytes
-                )
-            except NotFound:
-                log = None
-            except ApiError as error:
-                since = self._failing.setdefault(pod.meta.uid, time.monotonic())
-                if time.monotonic() - since < PATIENCE_SECONDS:
-                    return max(AGAIN_SECONDS, error.retry_after or 0.0)
-                _LOG.warning("log not read: given up", pod=pod.meta.name, error=error.message)
-            self._failing.pop(pod.meta.uid, None)
+        log = None if wanted is None else await self._log(pod, wanted)
+        if isinstance(log, float):
+            return log
+        self._failing.pop(pod.meta.uid, None)
         return PodAttempt(pod, result=read_result(pod, log))
+
+    async def _log(self, pod: PodView, wanted: LogRequest) -> bytes | float | None:
+        """Return that part of the log, None where it is lost, or in how many seconds to come again for it."""
+        since = self._failing.setdefault(pod.meta.uid, time.monotonic())
+        log: bytes | None = None
+        try:
+            log = await self._port.read_log(
+                pod.meta.namespace, pod.meta.name, tail_lines=wanted.tail_lines, limit_bytes=wanted.limit_bytes
+            )
+        except NotFound:
+            return None
+        except ApiError as error:
+            if time.monotonic() - since < PATIENCE_SECONDS:
+                return max(AGAIN_SECONDS, error.retry_after or 0.0)
+            _LOG.warning("log not read: given up", pod=pod.meta.name, error=error.message)
+        if log is not None and lacks_result(pod, log) and time.monotonic() - since < LATE_SECONDS:
+            return AGAIN_SECONDS
+        return log

@@ -45,6 +45,12 @@ def needs_log(pod: PodView) -> LogRequest | None:
     return None
 
 
+def lacks_result(pod: PodView, log: bytes) -> bool:
+    """Whether the runner wrote a result to the log that is not, or not whole, in what was read of it."""
+    envelope = None if pod.ended is None else open_envelope(pod.ended.message, nonce=pod.nonce)
+    return envelope is not None and envelope.in_log and envelope.sections(log) is None
+
+
 def read_result(pod: PodView, log: bytes | None = None) -> TaskResult:
     """Derive what became of an attempt that `is_ended`.
 

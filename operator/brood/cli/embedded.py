@@ -40,6 +40,7 @@ def _logging_to(file: Path) -> Iterator[None]:
     with file.open("a", encoding="utf-8", errors="backslashreplace") as stream:
         structlog.configure(
             processors=[
+                structlog.contextvars.merge_contextvars,
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.format_exc_info,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -16,6 +16,7 @@ from brood.controller.cache import Cache
 from brood.controller.config import Config
 from brood.controller.definitions import Definitions
 from brood.controller.keys import Key, Subject, definition_key, run_key
+from brood.controller.news import News
 from brood.controller.orphans import Orphans
 from brood.controller.parts import Parts
 from brood.controller.revisions import Revisions
@@ -43,6 +44,16 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Observer(Protocol):
+    """Somebody who counts what the controller does; nothing depends on the answer."""
+
+    def passed(self, waited: float, worked: float) -> None:
+        """Take the seconds that a key waited for a worker and was worked on."""
+
+    def wrote(self, news: News) -> None:
+        """Take what a status write of a run said."""
+
+
 class Controller:
     """Brings every run of a cluster to its end.
 
@@ -56,6 +67,8 @@ class Controller:
         The time, with a zone.
     leader
         Whether this process may write; asked before each write.
+    observer
+        Is told of passes and of what status writes say.
 
     Attributes
     ----------
@@ -65,6 +78,8 @@ class Controller:
         Set once everything that exists has been listed and work has begun.
     cache
         What is known of the cluster.
+    config
+        As it was given.
     """
 
     def __init__(
@@ -74,14 +89,18 @@ class Controller:
         *,
         now: Callable[[], datetime] = _utc_now,
         leader: Callable[[], bool] = lambda: True,
+        observer: Observer | None = None,
     ) -> None:
-        config = config or Config()
-        self._config = config
+        self.config = config = config or Config()
         self._port = port
         self.ready = asyncio.Event()
         backoff = Backoff(first=config.backoff_first, most=config.backoff_most)
         self.queue: WorkQueue[Key] = WorkQueue(
-            self._process, workers=config.workers, backoff=backoff, on_error=_log_failure
+            self._process,
+            workers=config.workers,
+            backoff=backoff,
+            on_error=_log_failure,
+            on_pass=observer.passed if observer else None,
         )
         self.cache = Cache(wake=self._wake, wake_after=self._wake_after, config=config)
         parts = Parts(
@@ -92,6 +111,7 @@ class Controller:
             writer=Writer(port, leader=leader, seen=self._seen),
             wake_after=self.queue.add_after,
             now=now,
+            observe=observer.wrote if observer else lambda _: None,
         )
         self._runs = Runs(parts)
         self._definitions = Definitions(parts)
@@ -120,16 +140,17 @@ class Controller:
         self._ring_all(first=True)
         self.queue.start()
         while True:
-            await asyncio.sleep(self._config.resync_interval)
+            await asyncio.sleep(self.config.resync_interval)
             self._ring_all(first=False)
 
     async def _process(self, key: Key) -> None:
-        if key.subject is Subject.RUN:
-            await self._runs.process(key)
-        elif key.subject is Subject.DEFINITION:
-            await self._definitions.process(key)
-        else:
-            await self._orphans.process(key)
+        with structlog.contextvars.bound_contextvars(**key.fields):
+            if key.subject is Subject.RUN:
+                await self._runs.process(key)
+            elif key.subject is Subject.DEFINITION:
+                await self._definitions.process(key)
+            else:
+                await self._orphans.process(key)
 
     def _ring_all(self, *, first: bool) -> None:
         """Have everything looked at that may need it: at the start at once, later spread over some time.
@@ -196,6 +217,6 @@ class Controller:
 
 def _log_failure(key: Key, error: Exception) -> None:
     if isinstance(error, ApiError):
-        _LOG.warning("pass failed", key=str(key), error=repr(error))
+        _LOG.warning("pass failed", **key.fields, error=repr(error))
     else:
-        _LOG.error("pass failed", key=str(key), exc_info=error)
+        _LOG.error("pass failed", **key.fields, exc_info=error)

@@ -19,6 +19,11 @@ class Key(NamedTuple):
     namespace: str
     name: str
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """The object as fields of a log line."""
+        return {"namespace": self.namespace, self.subject.value: self.name}
+
     def __str__(self) -> str:
         return f"{self.subject} {self.namespace}/{self.name}"
 

@@ -1,7 +1,7 @@
 """What the operator says while it works: one line an event, for people or for machines.
 
 Every line has a time, a level, the logger's name, an event in words, and what it is about as fields (``namespace``,
-``run``, ``task``, ``key``, …), so that ``jq 'select(.run == "encode-42")'`` is the story of a run.
+``run``, ``task``, …), so that ``jq 'select(.run == "encode-42")'`` is the story of a run.
 """
 
 import logging

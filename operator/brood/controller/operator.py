@@ -155,7 +155,7 @@ class Operator:
         """Become the leader, work, and end the process when that is over: what is under way may be out of date."""
         try:
             await elector.acquire()
-            self._controller = Controller(port, self._config, leader=elector.still_leader)
+            self._controller = Controller(port, self._config, leader=elector.still_leader, observer=self._metrics)
             await self._controller.start()
             await elector.hold()
         except LeadershipLost as error:

@@ -8,6 +8,7 @@ from brood.cluster.port import Port
 from brood.controller.cache import Cache
 from brood.controller.config import Config
 from brood.controller.keys import Key
+from brood.controller.news import News
 from brood.controller.revisions import Revisions
 from brood.controller.writer import Writer
 
@@ -23,3 +24,4 @@ class Parts:
     writer: Writer
     wake_after: Callable[[Key, float], None]  # has a key looked at in so many seconds
     now: Callable[[], datetime]
+    observe: Callable[[News], None]  # is told what each status write of a run said

@@ -17,6 +17,7 @@ from brood.controller.carry import Carrier
 from brood.controller.creation import retry_after
 from brood.controller.gather import Gatherer, pinned
 from brood.controller.keys import Key
+from brood.controller.news import News, log
 from brood.controller.pace import Pace
 from brood.controller.parts import Parts
 from brood.controller.release import release_all
@@ -199,6 +200,9 @@ class Runs:
         began = time.monotonic()
         if await self._carrier.write_status(run, plan.status):
             self._pace.wrote(run.meta.uid, seconds=time.monotonic() - began)
+            news = News(run, plan.status)
+            log(news)
+            self._parts.observe(news)
         if plan.status.finished:
             self._pace.forget(run.meta.uid)
             self._gatherer.forget(run.meta.uid)

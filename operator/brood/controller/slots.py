@@ -53,6 +53,11 @@ class Slots:
             max_volumes=config.max_volumes,
         )
 
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Where something is held now."""
+        return tuple(name for name, held in self._namespaces.items() if held)
+
     def put_pod(self, pod: PodView) -> None:
         """Take the newest version of a Pod; it holds its slots until it has ended."""
         self._arrived(pod.meta.namespace, pod.meta.owner_uid or "", pod.meta.name)

@@ -47,7 +47,7 @@ class RetryLater(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the queue did and has to do; seconds are sums since the start."""
+    """What the queue did and has to do."""
 
     depth: int  # keys that are ready and wait for a worker
     in_flight: int
@@ -55,8 +55,7 @@ class Figures:
     oldest_seconds: float  # for how long the first ready key has waited
     processed: int
     failed: int
-    waited_seconds: float
-    worked_seconds: float
+    working_seconds: tuple[float, ...]  # for how long each of the keys in flight has been worked on
 
 
 class WorkQueue(Generic[K]):
@@ -64,7 +63,7 @@ class WorkQueue(Generic[K]):
 
     A handler that returns resets the key's back-off; one that raises has its key tried again after it. While a key
     backs off, further adds wait for the end of the back-off. What a handler raises goes to ``on_error`` and touches no
-    other key.
+    other key. ``on_pass`` gets the seconds that a key waited for a worker and was worked on.
     """
 
     def __init__(
@@ -74,16 +73,18 @@ class WorkQueue(Generic[K]):
         workers: int = 32,
         backoff: Backoff | None = None,
         on_error: Callable[[K, Exception], None] | None = None,
+        on_pass: Callable[[float, float], None] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._handle = handle
         self._workers = workers
         self._backoff: Backoff = backoff or Backoff()
         self._on_error = on_error
+        self._on_pass = on_pass
         self._given_clock = clock
         self._ready: dict[K, float] = {}  # key -> since when; the order is the queue's
         self._order: deque[K] = deque()
-        self._processing: set[K] = set()
+        self._processing: dict[K, float] = {}  # key -> since when
         self._again: dict[K, float] = {}  # rang while it was worked on
         self._due: dict[K, float] = {}
         self._heap: list[tuple[float, int, K]] = []
@@ -94,7 +95,6 @@ class WorkQueue(Generic[K]):
         self._tasks: set[asyncio.Task[None]] = set()
         self._running = False
         self._processed = self._failed = 0
-        self._waited = self._worked = 0.0
 
     @property
     def _clock(self) -> Clock:
@@ -146,7 +146,8 @@ class WorkQueue(Generic[K]):
     @property
     def figures(self) -> Figures:
         """The queue in numbers."""
-        oldest = self._clock.time() - self._ready[self._order[0]] if self._order else 0.0
+        now = self._clock.time()
+        oldest = now - self._ready[self._order[0]] if self._order else 0.0
         return Figures(
             depth=len(self._order),
             in_flight=len(self._processing),
@@ -154,8 +155,7 @@ class WorkQueue(Generic[K]):
             oldest_seconds=oldest,
             processed=self._processed,
             failed=self._failed,
-            waited_seconds=self._waited,
-            worked_seconds=self._worked,
+            working_seconds=tuple(now - since for since in self._processing.values()),
         )
 
     @property
@@ -218,8 +218,8 @@ class WorkQueue(Generic[K]):
         while self._running and self._order:
             key = self._order.popleft()
             began = self._clock.time()
-            self._waited += began - self._ready.pop(key)
-            self._processing.add(key)
+            waited = began - self._ready.pop(key)
+            self._processing[key] = began
             self._held.pop(key, None)
             try:
                 await self._handle(key)
@@ -227,9 +227,10 @@ class WorkQueue(Generic[K]):
             except Exception as error:  # noqa: BLE001 - whatever one key does must not touch another
                 self._back_off(key, error)
             finally:
-                self._processing.discard(key)
+                del self._processing[key]
                 self._processed += 1
-                self._worked += self._clock.time() - began
+                if self._on_pass:
+                    self._on_pass(waited, self._clock.time() - began)
             if key in self._again:
                 del self._again[key]
                 self.add(key)

@@ -255,9 +255,9 @@ async def test_stop_cancels_what_runs_and_starts_nothing_more(
     assert clock.armed == 0
 
 
-async def test_figures_tell_waiting_and_working_time(
-    queue: WorkQueue[str], recorder: Recorder, clock: FakeClock
-) -> None:
+async def test_figures_tell_waiting_and_working_time(recorder: Recorder, clock: FakeClock) -> None:
+    passes: list[tuple[float, float]] = []
+    queue = WorkQueue[str](recorder, clock=clock, on_pass=lambda *seconds: passes.append(seconds))
     queue.add("a")
     await clock.advance(3)
     assert queue.figures.depth == 1
@@ -267,12 +267,13 @@ async def test_figures_tell_waiting_and_working_time(
     await settle()
     await clock.advance(2)
     assert queue.figures.in_flight == 1
+    assert sum(queue.figures.working_seconds) == pytest.approx(2)
     recorder.gate.set()
     await settle()
     figures = queue.figures
-    assert (figures.processed, figures.depth, figures.in_flight) == (1, 0, 0)
-    assert figures.waited_seconds == pytest.approx(3)
-    assert figures.worked_seconds == pytest.approx(2)
+    assert (figures.processed, figures.depth, figures.in_flight, figures.working_seconds) == (1, 0, 0, ())
+    assert passes == [pytest.approx((3, 2))]
+    await queue.stop()
 
 
 async def test_a_storm_of_keys_runs_each_and_the_last_ring_is_never_lost() -> None:

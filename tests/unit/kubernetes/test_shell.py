@@ -221,7 +221,7 @@ async def test_metrics_tell_what_the_controller_holds(controller: Controller) ->
     assert found['brood_api_requests_total{code="<error>",kind="Pod",verb="create"}'] == 1
     assert sum(value for name, value in found.items() if name.startswith("brood_runs{")) == 1
     assert found['brood_pods_pending{reason="Scheduling"}'] == 1
-    assert found['workqueue_queue_duration_seconds_count{name="runs"}'] >= 1
+    assert found['workqueue_adds_total{name="runs"}'] >= 1
     assert found['controller_runtime_reconcile_total{controller="runs",result="error"}'] == 0
     assert found["process_resident_memory_bytes"] > 0
 

@@ -27,7 +27,8 @@ def metrics() -> str:
     return f"""# Metrics
 
 `brood operator` serves them at `/metrics` (port 8080; `--metrics-port`). Seconds of runs and tasks come from timestamps of the
-status, which are whole seconds. A standby shows its build, its lease, its own requests and its process only.
+status, which are whole seconds. A standby counts no
+objects and no passes.
 
 {table(("metric", "type", "labels", "meaning"), rows)}
 Beside these there are `process_*` and `python_info` of the Prometheus client.

@@ -242,7 +242,7 @@ async def test_no_metric_names_an_object_and_each_says_what_it_is(controller: Co
 def test_a_standby_has_metrics_too() -> None:
     found = samples(Metrics(controller=lambda: None, leading=lambda: False, lease="x").text())
     assert found['leader_election_master_status{name="x"}'] == 0
-    assert not [name for name in found if name.startswith(("workqueue", "brood_runs"))]
+    assert not [name for name in found if name.startswith(("workqueue_depth", "brood_runs"))]
 
 
 @pytest.mark.parametrize(

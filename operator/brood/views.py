@@ -8,7 +8,6 @@ knows a client, a clock or a dictionary of unknown shape.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from pydantic import JsonValue
 
@@ -290,28 +289,3 @@ class EventRequest:
     reason: str
     message: str
     warning: bool = False
-
-
-# --- Where things are inside a Pod --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class PodPaths:
-    """Absolute paths as the container sees them."""
-
-    control: str  # the runner's own files: FIFO, captured stdout, $BROOD_OUTPUT, $BROOD_INPUTS
-    work: str  # $BROOD_WORKDIR, empty at start
-    files: str  # files projected from ConfigMaps
-    volume: str  # the root run's volume, read-only; "" without one
-    artifacts: str  # this attempt's own directory on it, writable; "" without one
-    termination_log: str
-
-
-class Layout(Protocol):
-    """Which paths a cluster gives to Pods: fixed mount points on Kubernetes, directories on the local node."""
-
-    def paths(self, namespace: str, pod: str, volume: VolumeUse | None) -> PodPaths:
-        """Return the paths of one Pod."""
-
-    def volume_root(self, namespace: str, claim: str) -> str:
-        """Return where the volume is seen by any Pod of the tree; artifact URLs are ``file://`` and a path below it."""

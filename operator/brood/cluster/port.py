@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
-from brood.views import Layout
+from brood.layout import Layout
 
 Manifest = dict[str, Any]
 """One Kubernetes object as decoded JSON; it goes no further than ``cluster/`` and the builders that make one."""

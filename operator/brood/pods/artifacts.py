@@ -3,8 +3,9 @@
 import posixpath
 from collections.abc import Iterator
 
+from brood.layout import PodPaths
 from brood.pods.shell import call
-from brood.views import ArtifactSource, PodPaths, PodRequest
+from brood.views import ArtifactSource, PodRequest
 
 _WORDS_LIMIT = 64 * 1024  # bytes of names in one call of cp
 

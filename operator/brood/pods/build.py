@@ -13,12 +13,13 @@ from brood.api import labels
 from brood.api.base import API_VERSION
 from brood.api.container import MAIN_CONTAINER
 from brood.api.names import short_hash
+from brood.layout import Layout, PodPaths
 from brood.pods.artifacts import finish_commands, take_commands
 from brood.pods.inputs import PARAMS_FILE, Inputs, plan_inputs
 from brood.pods.merge import merge, merge_list
 from brood.pods.security import secure_container, secure_pod
 from brood.pods.shell import NAME, runner
-from brood.views import ConfigMapRequest, Layout, PodPaths, PodRequest
+from brood.views import ConfigMapRequest, PodRequest
 
 LABEL_LENGTH: Final = 63
 

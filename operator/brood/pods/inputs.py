@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from brood.layout import PodPaths
 from brood.pods.shell import call, quote
-from brood.views import ConfigMapRequest, PodPaths, PodRequest
+from brood.views import ConfigMapRequest, PodRequest
 
 ENV_LIMIT: Final = 32 * 1024
 """Bytes of the largest value that travels in the environment."""

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from brood.views import PodPaths, VolumeUse
+from brood.layout import PodPaths
+from brood.views import VolumeUse
 
 VOLUME: Final = "/brood/volume"
 """Where every Pod of a tree sees the root run's volume, read-only."""

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from brood.views import PodPaths, VolumeUse
+from brood.layout import PodPaths
+from brood.views import VolumeUse
 
 
 @dataclass(frozen=True, slots=True)

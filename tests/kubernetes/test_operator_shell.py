@@ -74,6 +74,16 @@ def test_a_standby_is_ready_and_takes_over_when_the_leader_stops_or_dies(kube: C
         wait_until(lambda: third.probe() == 200, seconds=5)
 
 
+def test_one_that_is_killed_and_restarts_under_its_own_name_leads_at_once(kube: Cluster, home: str) -> None:
+    """As a container does in its Pod; the Lease of the dead would last for another ten minutes."""
+    with operators(kube, home, home=home, options=("--lease-duration=600", "--identity=pod_uid")) as (one,):
+        one.start()
+        one.kill()
+        one.start()
+        wait_until(lambda: leads(one), seconds=20)
+        assert holder(kube, home) == "pod_uid"
+
+
 def test_who_loses_the_lease_ends_with_1_and_writes_nothing_more(kube: Cluster, home: str) -> None:
     with operators(kube, home, home=home, options=QUICK) as (one,):
         one.start()

@@ -15,13 +15,11 @@ from brood.engine.snapshot import Snapshot
 from tests import manifests
 from tests.unit.controller.faults import FaultyPort, Verdict, Write
 from tests.unit.controller.world import (
-    QUICK,
     controlled,
     end_pod,
     ended,
     local,
     names,
-    phase,
     until,
     until_true,
 )
@@ -300,16 +298,3 @@ async def test_a_revision_that_is_not_what_its_name_says_is_refused(tmp_path: Pa
             run = await until(cluster, Kind.JOB_RUN, "run-1", lambda one: bool(_condition(one, "Stalled")))
         assert definition["status"]["revision"] in _condition(run, "Stalled")["message"]
         assert await names(cluster, Kind.POD) == []
-
-
-async def test_who_does_not_lead_writes_nothing_and_goes_on_when_it_does(tmp_path: Path) -> None:
-    leads = [False]
-    async with local(tmp_path) as cluster:
-        port = FaultyPort(cluster)
-        async with controlled(port, QUICK, leader=lambda: leads[0]):
-            await cluster.create(Kind.JOB_DEFINITION, manifests.definition(tasks=ONE_TASK))
-            await cluster.create(Kind.JOB_RUN, manifests.run())
-            await asyncio.sleep(0.2)
-            assert port.writes == []
-            leads[0] = True
-            assert (await phase(cluster, "run-1", "Succeeded"))["status"]["summary"]["succeeded"] == 1

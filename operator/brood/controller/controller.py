@@ -65,8 +65,6 @@ class Controller:
         The operator's configuration.
     now
         The time, with a zone.
-    leader
-        Whether this process may write; asked before each write.
     observer
         Is told of passes and of what status writes say.
 
@@ -88,7 +86,6 @@ class Controller:
         config: Config | None = None,
         *,
         now: Callable[[], datetime] = _utc_now,
-        leader: Callable[[], bool] = lambda: True,
         observer: Observer | None = None,
     ) -> None:
         self.config = config = config or Config()
@@ -108,7 +105,7 @@ class Controller:
             config=config,
             cache=self.cache,
             revisions=Revisions(port, kept=config.revisions_kept),
-            writer=Writer(port, leader=leader, seen=self._seen),
+            writer=Writer(port, seen=self._seen),
             wake_after=self.queue.add_after,
             now=now,
             observe=observer.wrote if observer else lambda _: None,
@@ -122,8 +119,15 @@ class Controller:
     async def start(self) -> None:
         """Begin to list and watch; `ready` is set once that has brought everything that exists."""
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(one.run()) for one in self._informers.values()]
-        self._tasks.append(loop.create_task(self._work()))
+        self._tasks = [loop.create_task(one.run(), name=f"watch {kind}") for (kind, _), one in self._informers.items()]
+        self._tasks.append(loop.create_task(self._work(), name="work"))
+
+    async def go_on(self) -> None:
+        """Wait while everything goes on; raises what ended a task that should never end."""
+        ended, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
+        raise RuntimeError(f"ended by itself: {', '.join(task.get_name() for task in ended)}")
 
     async def stop(self) -> None:
         """Stop working and watching; what is being written is left as it is, the next start goes on from there."""

@@ -47,6 +47,7 @@ class Options:
     lease_name: str = "brood-operator"
     lease_namespace: str | None = None  # None: where we run, or the kubeconfig context's
     lease_times: LeaseTimes = field(default_factory=LeaseTimes)
+    identity: str | None = None  # None: one that no other process has, and the next one here has not either
     in_flight: int = IN_FLIGHT
     listen: Listen = field(default_factory=Listen)
 
@@ -68,7 +69,7 @@ class Operator:
         self._logins = 0
         self._metrics = Metrics(
             controller=lambda: self._controller,
-            leading=lambda: self._elector is not None and self._elector.still_leader(),
+            leading=self._leads,
             lease=options.lease_name,
         )
         self._endpoints = Endpoints(options.listen, unready=self.unready, metrics=self._metrics.text)
@@ -80,13 +81,19 @@ class Operator:
         except OSError as error:
             _LOG.critical("the process ends: it cannot listen", error=str(error))
             self._end(1)
-        transport = Transport(self._access, in_flight=self._options.in_flight, observe=self._metrics.observe)
+        transport = Transport(
+            self._access,
+            in_flight=self._options.in_flight,
+            observe=self._metrics.observe,
+            may_write=lambda kind: kind is Kind.LEASE or self._leads(),
+        )
         self._port = KubernetesPort(self._access, transport)
         await self._kinds_exist(self._port)
         self._elector = Elector(
             self._port,
             namespace=self._options.lease_namespace or self._access.namespace,
             name=self._options.lease_name,
+            identity=self._options.identity,
             times=self._options.lease_times,
         )
         self._leading = asyncio.create_task(self._lead(self._port, self._elector), name="leader")
@@ -112,6 +119,9 @@ class Operator:
         """Have an object looked at, if this process leads."""
         if self._controller is not None:
             self._controller.queue.add(key)
+
+    def _leads(self) -> bool:
+        return self._elector is not None and self._elector.still_leader()
 
     def unready(self) -> str | None:
         """Return why this process is not ready: a standby is as soon as it stands by, a leader when all is listed."""
@@ -155,13 +165,15 @@ class Operator:
         """Become the leader, work, and end the process when that is over: what is under way may be out of date."""
         try:
             await elector.acquire()
-            self._controller = Controller(port, self._config, leader=elector.still_leader, observer=self._metrics)
-            await self._controller.start()
-            await elector.hold()
-        except LeadershipLost as error:
-            _LOG.warning("the process ends", reason=str(error))  # the network or the machine, nothing of brood's
-        except Exception:  # noqa: BLE001 - whatever it was, a process that does not work must not look alive
-            _LOG.critical("the process ends: this is a bug in brood", exc_info=True)
+            controller = self._controller = Controller(port, self._config, observer=self._metrics)
+            await controller.start()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(elector.hold())
+                group.create_task(controller.go_on())
+        except* LeadershipLost as lost:  # the network or the machine, nothing of brood's
+            _LOG.warning("the process ends", reason=str(lost.exceptions[0]))
+        except* Exception as crashed:  # noqa: BLE001 - whatever it was, a process that does not work must not look alive
+            _LOG.critical("the process ends: this is a bug in brood", exc_info=crashed)
         self._end(1)
 
 

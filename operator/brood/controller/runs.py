@@ -23,7 +23,6 @@ from brood.controller.parts import Parts
 from brood.controller.release import release_all
 from brood.controller.stalled import mark_stalled
 from brood.controller.workqueue import RetryLater
-from brood.controller.writer import NotLeader
 from brood.engine.plan import Plan
 from brood.engine.reconcile import plan as decide
 from brood.engine.snapshot import Refusal, Snapshot
@@ -62,8 +61,6 @@ class Runs:
         """
         try:
             await self._look(key)
-        except NotLeader:
-            raise RetryLater("another operator leads") from None
         except (Conflict, NotFound):
             # The run has changed or is gone: its newer version rings by itself; this is for the case that it does not.
             self._wake_after(key, 1.0)

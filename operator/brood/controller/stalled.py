@@ -8,7 +8,7 @@ import structlog
 from brood.api.base import format_time
 from brood.api.reasons import ConditionType
 from brood.cluster.port import ApiError, Kind, Port
-from brood.controller.writer import NotLeader, Writer
+from brood.controller.writer import Writer
 from brood.views import Meta
 
 _LOG = structlog.get_logger("brood.stalled")
@@ -31,8 +31,6 @@ async def mark_stalled(
         patch = stalled_patch(found, reason=reason, message=message[:LONGEST_MESSAGE], now=now)
         if patch is not None:
             await writer.patch(kind, name, patch, subresource="status")
-    except NotLeader:
-        return
     except ApiError as error:
         _LOG.info("cannot set Stalled", kind=str(kind), namespace=name[0], name=name[1], error=error.message)
 

@@ -12,6 +12,7 @@ from aiohttp import ClientTimeout, web
 from brood.cluster.kubernetes import watching
 from brood.cluster.kubernetes.access import AccessError, open_access
 from brood.cluster.kubernetes.client import KubernetesPort
+from brood.cluster.kubernetes.transport import Transport
 from brood.cluster.port import AlreadyExists, Expired, Kind, TooManyRequests, Unavailable, WatchEvent
 from tests.unit.kubernetes.server import FakeServer, answer, kubeconfig, running, status
 
@@ -193,6 +194,37 @@ async def test_requests_are_told_to_the_observer(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         await port.get(PODS, "a", "x")
     assert seen == [("create", PODS, 409), ("get", PODS, 0)]
+
+
+async def test_a_write_that_had_to_wait_is_not_sent_once_another_one_may_lead(tmp_path: Path) -> None:
+    leads = [True]
+    async with running(tmp_path) as (server, port):
+        first_is_in, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(_: web.Request) -> web.Response:
+            first_is_in.set()
+            await go_on.wait()
+            return answer(named("x"))
+
+        server.answers.append(slow)
+        access = port.access
+        transport = Transport(access, in_flight=1, may_write=lambda kind: kind is Kind.LEASE or leads[0])
+        async with KubernetesPort(access, transport) as guarded:
+            first = asyncio.create_task(guarded.patch(PODS, "a", "x", {}))
+            await first_is_in.wait()
+            second = asyncio.create_task(guarded.patch(PODS, "a", "y", {}))
+            await asyncio.sleep(0)
+            leads[0] = False
+            go_on.set()
+            await first
+            with pytest.raises(Unavailable, match="another operator may lead"):
+                await second
+            for refused in (guarded.create(PODS, named("z")), guarded.delete(PODS, "a", "z", uid="u")):
+                with pytest.raises(Unavailable, match="not sent"):
+                    await refused
+            await guarded.get(PODS, "a", "x")
+            await guarded.patch(Kind.LEASE, "a", "l", {})
+    assert [one.method for one in server.requests] == ["PATCH", "GET", "PATCH"]
 
 
 # --- listings ---

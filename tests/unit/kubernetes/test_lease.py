@@ -164,6 +164,16 @@ async def test_after_a_crash_the_second_one_takes_over_when_the_lease_has_run_ou
     assert lease(cluster)["spec"]["leaseTransitions"] == 1
 
 
+async def test_who_restarts_under_its_own_name_leads_at_once(cluster: Cut, time: FakeTime) -> None:
+    killed = await leading(elector(cluster, time, "pod_uid"))
+    killed.cancel()
+    restarted, before = elector(cluster, time, "pod_uid"), time.now
+    await asyncio.wait_for(restarted.acquire(), 5)
+    assert restarted.still_leader()
+    assert time.now == before
+    assert lease(cluster)["spec"]["leaseTransitions"] == 0
+
+
 async def test_a_clean_shutdown_lets_the_next_one_in_at_once(cluster: Cut, time: FakeTime) -> None:
     one, two = elector(cluster, time, "one"), elector(cluster, time, "two")
     holding = await leading(one)

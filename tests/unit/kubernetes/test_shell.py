@@ -107,28 +107,63 @@ async def test_the_operator_waits_for_the_kinds_and_says_what_to_do(
         await shell.stop()
 
 
-async def test_a_lost_lease_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Held:
+    """An elector that leads for as long as a test wants."""
+
+    def __init__(self, *_: Any, **__: Any) -> None: ...
+    async def acquire(self) -> None: ...
+    async def release(self) -> None: ...
+    def still_leader(self) -> bool:
+        return True
+
+    async def hold(self) -> None:
+        await asyncio.Event().wait()
+
+
+class Lost(Held):
+    async def hold(self) -> None:
+        raise LeadershipLost("another one has it")
+
+
+async def _shell_ends(directory: Path) -> list[Any]:
+    """Start the shell, wait until it ends the process with 1, and return what it logged."""
     ended: list[int] = []
-
-    class Lost:
-        def __init__(self, *_: Any, **__: Any) -> None: ...
-        async def acquire(self) -> None: ...
-        async def release(self) -> None: ...
-        def still_leader(self) -> bool:
-            return False
-
-        async def hold(self) -> None:
-            raise LeadershipLost("another one has it")
-
-    monkeypatch.setattr("brood.controller.operator.Elector", Lost)
-    async with running(tmp_path) as (server, port):
+    async with running(directory) as (server, port):
         server.say(answer({"items": []}))
         options = Options(listen=Listen(health_port=0, metrics_port=0))
         shell = Operator(port.access, options=options, config=Config(), end=ended.append)
-        await shell.start()
-        await until(lambda: bool(ended))
+        with structlog.testing.capture_logs() as lines:
+            await shell.start()
+            await until(lambda: bool(ended))
         await shell.stop()
     assert ended == [1]
+    return lines
+
+
+async def test_a_lost_lease_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("brood.controller.operator.Elector", Lost)
+    (line,) = [line for line in await _shell_ends(tmp_path) if line["event"] == "the process ends"]
+    assert line["reason"] == "another one has it"
+
+
+async def _crash(_: object) -> None:
+    raise ValueError("not like this")
+
+
+async def _return(_: object) -> None:
+    return
+
+
+@pytest.mark.parametrize("loop", ["Informer.run", "Controller._work"])
+@pytest.mark.parametrize(("how", "told"), [(_crash, "not like this"), (_return, "ended by itself")])
+async def test_a_loop_that_ends_ends_the_process(
+    loop: str, how: Any, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brood.controller.operator.Elector", Held)
+    monkeypatch.setattr(f"brood.controller.controller.{loop}", how)
+    (line,) = [line for line in await _shell_ends(tmp_path) if line["log_level"] == "critical"]
+    assert "bug in brood" in line["event"]
+    assert told in str(line["exc_info"].exceptions[0])
 
 
 async def test_kopf_gets_sessions_that_authorize_by_themselves(tmp_path: Path) -> None:

@@ -53,6 +53,14 @@ class OperatorOptions:
         float,
         typer.Option(min=1.5, metavar="SECONDS", help="After so long another operator takes over from a dead one."),
     ] = 15.0
+    identity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            help="Who this is in the Lease. One that restarts under its name leads again at once: no two that run may "
+            "share it, so let it be a Pod's uid. Default: the host's name and a random part.",
+        ),
+    ] = None
     workers: Annotated[int, typer.Option(min=1, help="Runs that are worked on at once.")] = 32
     max_in_flight: Annotated[int, typer.Option(min=1, help="Requests to the API server at once, watches apart.")] = 64
     pools: Annotated[
@@ -125,6 +133,7 @@ def _shell(options: OperatorOptions) -> "Options":
         lease_name=options.lease_name,
         lease_namespace=options.lease_namespace,
         lease_times=LeaseTimes.of(options.lease_duration),
+        identity=options.identity,
         in_flight=options.max_in_flight,
         listen=Listen(host=options.listen, health_port=options.health_port, metrics_port=options.metrics_port),
     )

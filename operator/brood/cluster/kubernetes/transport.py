@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from io import BytesIO
 from typing import Any, Final, Literal, Protocol
 
@@ -44,10 +44,21 @@ def unobserved(*, verb: str, kind: Kind, code: int, seconds: float) -> None:
     """Take no note."""
 
 
+def unguarded(kind: Kind) -> bool:  # noqa: ARG001
+    """Let every write through."""
+    return True
+
+
 class Transport:
     """An open session with an API server, at most ``in_flight`` requests at a time.
 
     Every failure is an `ApiError`: the server's refusal, or `Unavailable` where there was no answer.
+
+    Parameters
+    ----------
+    may_write
+        Whether this process may write objects of a kind; asked when a request has its turn and is about to be sent, so
+        that none that had to wait goes out when another operator may have taken over.
     """
 
     def __init__(
@@ -56,9 +67,11 @@ class Transport:
         *,
         in_flight: int = IN_FLIGHT,
         observe: Observer = unobserved,
+        may_write: Callable[[Kind], bool] = unguarded,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._access = access
+        self._may_write = may_write
         self._session = access.session()
         self._slots = asyncio.Semaphore(in_flight)
         self._observe = observe
@@ -94,26 +107,19 @@ class Transport:
         if body is not None:
             headers["Content-Type"] = content_type
         data = None if body is None else _dumped(body)
+        url = URL(self._access.server + path, encoded=True)
         async with self._slots:
-            started, code = self._clock(), _NO_CODE
-            try:
+            if method != "GET" and not self._may_write(kind):
+                raise Unavailable(f"{verb} {path}: not sent, another operator may lead")
+            with self._asking(verb, path, kind=kind) as answered:
                 async with self._session.request(
-                    method,
-                    URL(self._access.server + path, encoded=True),
-                    data=data,
-                    headers=headers,
-                    timeout=self._call_timeout,
-                    allow_redirects=False,
+                    method, url, data=data, headers=headers, timeout=self._call_timeout, allow_redirects=False
                 ) as response:
                     answer = await response.read()
-                    code = response.status
-            except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError, AccessError) as error:
-                raise unanswered(error, what=f"{verb} {path}") from error
-            finally:
-                self._observe(verb=verb, kind=kind, code=code, seconds=self._clock() - started)
-        if code < _FAILURE:
+                    answered(response.status)
+        if response.status < _FAILURE:
             return answer
-        raise await self.refused(code, answer, headers=response.headers, method=method)
+        raise await self.refused(response, answer, method=method)
 
     @asynccontextmanager
     async def stream(self, path: str, *, kind: Kind, silence: float) -> AsyncIterator[aiohttp.StreamReader]:
@@ -127,29 +133,35 @@ class Transport:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence)
         url = URL(self._access.server + path, encoded=True)
         headers = {"Accept": JSON, "Accept-Encoding": "identity"}
-        started, code = self._clock(), _NO_CODE
-        try:
+        with self._asking("watch", path, kind=kind) as answered:
             response = await self._session.get(url, headers=headers, timeout=timeout, allow_redirects=False)
-            code = response.status
-        except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError, AccessError) as error:
-            raise unanswered(error, what=f"watch {path}") from error
-        finally:
-            self._observe(verb="watch", kind=kind, code=code, seconds=self._clock() - started)
+            answered(response.status)
         try:
-            if code >= _FAILURE:
-                raise await self.refused(code, await response.read(), headers=response.headers, method="GET")
+            if response.status >= _FAILURE:
+                raise await self.refused(response, await response.read(), method="GET")
             yield response.content
         finally:
             response.close()  # the rest of a stream is never wanted
 
-    async def refused(self, code: int, answer: bytes, *, headers: Mapping[str, str], method: Method) -> ApiError:
+    @contextmanager
+    def _asking(self, verb: str, path: str, *, kind: Kind) -> Iterator[Callable[[int], None]]:
+        """Give whom to tell the code of an answer; tell the observer, and make `Unavailable` of there being none."""
+        started, codes = self._clock(), [_NO_CODE]
+        try:
+            yield codes.append
+        except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError, AccessError) as error:
+            raise unanswered(error, what=f"{verb} {path}") from error
+        finally:
+            self._observe(verb=verb, kind=kind, code=codes[-1], seconds=self._clock() - started)
+
+    async def refused(self, response: aiohttp.ClientResponse, answer: bytes, *, method: Method) -> ApiError:
         """Return the error of a refusal; after a 401 the credentials are read again, for the next try."""
-        if code == _UNAUTHORIZED:
+        if response.status == _UNAUTHORIZED:
             try:
                 await self._access.refresh()
             except AccessError as error:
                 return Unavailable(str(error))
-        return error_of(code, answer, headers=headers, method=method)
+        return error_of(response.status, answer, headers=response.headers, method=method)
 
     async def close(self) -> None:
         """Close all connections; what is under way ends with `Unavailable`."""

@@ -34,10 +34,10 @@ JOBS = "/apis/batch/v1/namespaces/{}/jobs"
 class ApiServer:
     """Requests to one API server. Made by `connect`."""
 
-    def __init__(self, session: aiohttp.ClientSession, *, url: str, audit_log: Path) -> None:
+    def __init__(self, session: aiohttp.ClientSession, *, url: str, directory: Path) -> None:
         self._session = session
         self._url = url
-        self._audit_log = audit_log
+        self.directory = directory
         self._slots = asyncio.Semaphore(IN_FLIGHT)
 
     async def request(
@@ -99,7 +99,7 @@ class ApiServer:
         """Return the completed requests of the audit log that concern a namespace."""
         await asyncio.sleep(FLUSH_SECONDS)
         word, found = f'"{namespace}"', []
-        with self._audit_log.open(encoding="utf-8") as lines:
+        with (self.directory / "log" / "audit.log").open(encoding="utf-8") as lines:
             for line in lines:
                 if word in line and line.endswith("}\n"):
                     event = json.loads(line)
@@ -177,4 +177,4 @@ async def connect(directory: Path) -> Any:
         timeout=aiohttp.ClientTimeout(total=None),
         read_bufsize=READ_BUFFER,
     ) as session:
-        yield ApiServer(session, url=cluster["server"], audit_log=directory / "log" / "audit.log")
+        yield ApiServer(session, url=cluster["server"], directory=directory)

@@ -1,8 +1,9 @@
-"""The operator as a process of its own, and what it costs according to /proc."""
+"""The operator as a process of its own, and what it and the control plane cost according to /proc."""
 
 # ruff: noqa: INP001 - a folder of scripts
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
@@ -16,6 +17,9 @@ import aiohttp
 
 READY_SECONDS = 120.0
 COMMAND = [sys.executable, "-c", "from brood.cli.app import main; main()", "operator"]
+WRAPPER = os.environ.get("BENCH_OPERATOR", "")
+"""Words of a command that is run in place of brood, with the words after ``operator``: a profiler that starts it."""
+PROGRAMS = ("apiserver", "etcd", "controllers", "scheduler", "kwok")
 OK = 200
 
 
@@ -29,8 +33,7 @@ class Process:
     @property
     def cpu_seconds(self) -> float:
         """CPU that it has used, user and system."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.pid)
 
     @property
     def peak_mb(self) -> float:
@@ -39,13 +42,42 @@ class Process:
         return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM"))
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return what CPU a process has used, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Meter:
+    """CPU of a cluster's programs, and of one process more, since the meter was made."""
+
+    def __init__(self, directory: Path, **processes: int) -> None:
+        pids = {name: json.loads((directory / "pid" / name).read_text(encoding="ascii"))["pid"] for name in PROGRAMS}
+        self._pids = {**pids, "bench": os.getpid(), **processes}
+        self._began = self._now()
+
+    def _now(self) -> dict[str, float]:
+        return {name: cpu_seconds(pid) for name, pid in self._pids.items()}
+
+    def ms_per(self, number: int) -> dict[str, float]:
+        """Return milliseconds by program, for each of so many."""
+        now = self._now()
+        return {name: round(1000 * (now[name] - began) / number, 1) for name, began in self._began.items()}
+
+
 @asynccontextmanager
 async def operator(kubeconfig: Path, *options: str) -> AsyncIterator[Process]:
     """Run an operator, ready; its lease is taken away first, lest that of a dead one is waited for."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    words = [*COMMAND, f"--kubeconfig={kubeconfig}", f"--health-port={port}", "--metrics-port=0", *options]
+    words = [
+        *(WRAPPER.split() or COMMAND),
+        f"--kubeconfig={kubeconfig}",
+        f"--health-port={port}",
+        "--metrics-port=0",
+        *options,
+    ]
     began = time.perf_counter()
     with Path(os.environ.get("BENCH_OPERATOR_LOG", os.devnull)).open("ab") as log:  # noqa: ASYNC230 - once
         running = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: ASYNC220 - once

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench import objects
 from bench.apiserver import DEFINITIONS, JOBS, PODS, RUNS, ApiServer, Object, target_of, writes_of
-from bench.process import Process, operator
+from bench.process import Meter, Process, operator
 
 CHAINS = (1, 5, 20)
 AT_ONCE = 100
@@ -102,16 +102,16 @@ async def t2(api: ApiServer, one: Process, items: int = 1000) -> Figures:
     """Measure a fan-out against an Indexed Job."""
     native_namespace, namespace = await fresh(api, "job"), await fresh(api, "t2")
     watch = await api.count(JOBS.format(native_namespace), job_is_done)
-    began = time.perf_counter()
+    began, meter = time.perf_counter(), Meter(api.directory)
     await api.create(JOBS.format(native_namespace), objects.indexed_job("job", items, AT_ONCE))
     await watch.until(1)
-    native = time.perf_counter() - began
+    native, native_cpu = time.perf_counter() - began, meter.ms_per(items)
     await ready_definition(api, namespace, objects.fan_out(items, AT_ONCE))
     watch = await api.count(RUNS.format(namespace), run_is_done, selector="!brood.dev/root-run")
-    began, cpu = time.perf_counter(), one.cpu_seconds
+    began, meter = time.perf_counter(), Meter(api.directory, brood=one.pid)
     await api.create(RUNS.format(namespace), objects.run("run", "fan", ITEMS=objects.items(items)))
     await watch.until(1)
-    seconds, cpu = time.perf_counter() - began, one.cpu_seconds - cpu
+    seconds, cpu = time.perf_counter() - began, meter.ms_per(items)
     events = await api.requests(namespace)
     phase = watch.done["run"]["status"]["phase"]
     size = await api.stored_bytes(RUNS.format(namespace) + "/run")
@@ -121,7 +121,9 @@ async def t2(api: ApiServer, one: Process, items: int = 1000) -> Figures:
         "native_s": round(native, 2),
         "brood_s": round(seconds, 2),
         "ratio": round(seconds / native, 2),
-        "cpu_ms_per_item": round(1000 * cpu / items, 2),
+        "cpu_ms_per_item": cpu["brood"],
+        "cpu": cpu,
+        "native_cpu": native_cpu,
         "peak_mb": round(one.peak_mb, 1),
         "parent_bytes": size,
         "parent_writes_per_s": round(_parent_writes(events) / seconds, 2),
@@ -132,21 +134,25 @@ async def t2(api: ApiServer, one: Process, items: int = 1000) -> Figures:
 async def t3(api: ApiServer, one: Process, runs: int = 500) -> Figures:
     """Measure one-task runs that are created at once against bare Pods that are created at once."""
     native_namespace, namespace = await fresh(api, "pods"), await fresh(api, "t3")
+    meter = Meter(api.directory)
     native = await _all_at_once(
         api, PODS.format(native_namespace), [objects.pod(f"p{number}") for number in range(runs)], pod_is_done
     )
+    native_cpu = meter.ms_per(runs)
     await ready_definition(api, namespace, objects.chain(1))
-    cpu = one.cpu_seconds
+    meter = Meter(api.directory, brood=one.pid)
     wanted = [objects.run(f"r{number}", "chain") for number in range(runs)]
     seconds = await _all_at_once(api, RUNS.format(namespace), wanted, run_is_done)
-    cpu = one.cpu_seconds - cpu
+    cpu = meter.ms_per(runs)
     events = await api.requests(namespace)
     return {
         "runs": runs,
         "native_per_s": round(runs / native, 1),
         "brood_per_s": round(runs / seconds, 1),
         "rate_ratio": round(native / seconds, 2),
-        "cpu_ms_per_run": round(1000 * cpu / runs, 2),
+        "cpu_ms_per_run": cpu["brood"],
+        "cpu": cpu,
+        "native_cpu": native_cpu,
         "peak_mb": round(one.peak_mb, 1),
         **_writes(events, runs, "run"),
     }

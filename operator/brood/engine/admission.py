@@ -1,6 +1,6 @@
 """From a new JobRun to an admitted one: its definition, its params, its depth, and its turn (§2, §2.2).
 
-Nothing is made for a run before the status that says `Admitted=True` is written.
+Nothing is made for a root run before the status that says `Admitted=True` is written; a child that has a Pod has entered.
 """
 
 from dataclasses import replace
@@ -35,8 +35,8 @@ _NEVER_ADMITTED = {
 
 def admit(snapshot: Snapshot, now: datetime) -> Plan:
     """Plan for a run that is not admitted: let it in, let it wait, or end it."""
-    run, graph = snapshot.run, snapshot.graph
-    if run.spec.shutdown is not None:
+    run, graph, begun = snapshot.run, snapshot.graph, bool(snapshot.pods)
+    if run.spec.shutdown is not None and not begun:
         reason = RunReason.INTERRUPTED if run.spec.shutdown == "Interrupt" else RunReason.TERMINATED
         return _refuse(
             snapshot, now, reason, f"shutdown: {run.spec.shutdown}, before it was admitted", cancel_rows=True
@@ -56,7 +56,7 @@ def admit(snapshot: Snapshot, now: datetime) -> Plan:
         return _refuse(snapshot, now, RunReason.INVALID_PARAMS, str(error))
     if snapshot.lock_problem:
         return _refuse(snapshot, now, RunReason.INVALID_PARAMS, snapshot.lock_problem)
-    if run.spec.suspend:
+    if run.spec.suspend and not begun:
         return _wait(snapshot, now, RunPhase.SUSPENDED, WaitingReason.SUSPENDED, "spec.suspend is true")
     newcomer = replacer(run, snapshot.lock_state)
     if newcomer is not None:
@@ -75,10 +75,11 @@ def admit(snapshot: Snapshot, now: datetime) -> Plan:
 def _enter(snapshot: Snapshot, graph: Graph, now: datetime) -> Plan:
     run = snapshot.run
     rows = tuple(TaskStatus(name=node.name) for node in graph.nodes)
+    pods = (one.pod.meta.created_at for attempts in snapshot.pods.values() for one in attempts)
     status = replace(
         run.status,
         revision=graph.revision,
-        start_time=now,
+        start_time=min(pods, default=now),
         tasks=rows,
         summary=summarize(list(rows)),
         progress=f"0/{len(rows)}",

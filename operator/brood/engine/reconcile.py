@@ -54,14 +54,29 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
         return Plan(releases=tuple(_held(snapshot)))
     if run.status.finished:
         return _after_end(snapshot, now)
-    if run.status.start_time is None:
-        return admit(snapshot, now)
-    if snapshot.graph is None:
-        return _without_graph(snapshot, now)
     try:
+        if run.status.start_time is None:
+            return _begin(snapshot, now)
+        if snapshot.graph is None:
+            return _without_graph(snapshot, now)
         return _advance(snapshot, snapshot.graph, now)
     except NeedsValues as missing:
         return Plan(needs=missing.refs)
+
+
+def _begin(snapshot: Snapshot, now: datetime) -> Plan:
+    """Plan for a run that is not admitted; the child run of a container item makes its one Pod in the same plan.
+
+    That saves a write for each item: what says that the run was admitted is written when there is more to say, mostly its end. "A root
+    run enters by `Admitted=True`, written before its first Pod" (§2.2); a child enters with its Pod.
+    """
+    entry = admit(snapshot, now)
+    if entry.status is None or entry.status.start_time is None or snapshot.graph is None or not snapshot.graph.implicit:
+        return entry
+    entered = replace(snapshot, run=replace(snapshot.run, status=entry.status))
+    first = _advance(entered, snapshot.graph, now)
+    can_wait = first.status is None or first.status_can_wait
+    return replace(first, pin=entry.pin, status=first.status or entry.status, status_can_wait=can_wait)
 
 
 def _without_graph(snapshot: Snapshot, now: datetime) -> Plan:

@@ -116,7 +116,7 @@ class Carrier(Objects):
     def _make_pod(self, name: str, request: PodRequest) -> None:
         run = self.runs[name]
         assert request.name not in self.made, f"Pod {request.name} made twice"
-        assert run.status.start_time is not None, "a Pod before the run was admitted"
+        assert run.status.start_time is not None or not run.is_root, "a Pod before the run was admitted"
         assert not run.status.finished, "a Pod of a run that has ended"
         assert request.handler or not is_stopped(run), "a Pod of a run that was stopped"
         self.made.append(request.name)

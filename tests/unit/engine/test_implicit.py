@@ -2,8 +2,13 @@
 
 import json
 
-from brood.views import PodRequest
-from tests.unit.engine.world import World, begun, exits, kept, ok, played
+import pytest
+
+from brood.api.phases import RunPhase, TaskPhase
+from brood.api.status import JobRunStatus
+from brood.engine.reconcile import plan
+from brood.views import PodRequest, RunView
+from tests.unit.engine.world import START, World, begun, exits, kept, ok, played
 
 MAP = """
 params: [{name: URL, default: u}, {name: SIZE, default: 1}]
@@ -143,3 +148,35 @@ def test_an_artifact_beyond_the_first_hundred_can_be_named() -> None:
     world.end_task("a", kept(*(f"f{at:03}" for at in range(150))))
     world.settle()
     assert requests(world)[0].env == ({"name": "E", "value": "f149"},)
+
+
+def _with_pods_only() -> tuple[World, RunView]:
+    """Return a world in which an item's child has its Pod, and the operator died before it wrote a status."""
+    world = begun("{tasks: [{name: p, script: x, parallel: {items: [a]}}]}")
+    (child,) = world.children("p")
+    world.set_run(child.meta.name, status=JobRunStatus())
+    return world, world.runs[child.meta.name]
+
+
+def test_an_item_that_ends_soon_is_written_once() -> None:
+    world, child = _with_pods_only()
+    first = plan(world.snapshot(child.meta.name), world.now)
+    assert first.status is not None
+    assert (first.status.start_time, first.status_can_wait) == (START, True)
+    assert not first.pods  # it is there
+    world.end(world.live_pods()[0], ok())
+    written = plan(world.snapshot(child.meta.name), world.now).status
+    assert written is not None
+    assert (written.phase, written.start_time) == (RunPhase.SUCCEEDED, START)
+    assert {one.type for one in written.conditions} >= {"Admitted", "Succeeded"}
+
+
+@pytest.mark.parametrize("change", [{"shutdown": "Interrupt"}, {"suspend": True}])
+def test_o12_an_item_with_a_pod_has_entered_and_its_pod_ends_normally(change: dict[str, object]) -> None:
+    world, child = _with_pods_only()
+    world.set_run(child.meta.name, spec=child.spec.model_copy(update=change))
+    world.settle()
+    assert len(world.live_pods()) == 1
+    world.end(world.live_pods()[0], ok())
+    world.settle()
+    assert world.row("p", run=child.meta.name).phase is TaskPhase.SUCCEEDED

@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from brood.views import VolumeUse
+
+@dataclass(frozen=True, slots=True)
+class VolumeUse:
+    """The claim that a Pod mounts, whole and read-only, and the directory on it that is this attempt's own."""
+
+    claim: str
+    directory: str
+    single_node: bool  # ReadWriteOnce: the Pods that mount it are kept on one node
 
 
 @dataclass(frozen=True, slots=True)

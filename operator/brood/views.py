@@ -15,6 +15,7 @@ from brood.api.jobdefinition import JobDefinitionSpec
 from brood.api.jobrun import JobRunSpec, RunDefinitionRef
 from brood.api.reasons import TaskReason
 from brood.api.status import JobDefinitionStatus, JobRunStatus
+from brood.layout import VolumeUse
 
 # --- What exists -------------------------------------------------------------------------------------------------------
 
@@ -53,6 +54,11 @@ class RunView:
         """Whether nothing made this run but a person, a tool or the schedule."""
         return self.spec.parent_ref is None
 
+    @property
+    def revision(self) -> str | None:
+        """The revision that the run follows, None before it starts."""
+        return self.status.revision or self.spec.definition_ref.revision
+
 
 @dataclass(frozen=True, slots=True)
 class DefinitionView:
@@ -62,6 +68,15 @@ class DefinitionView:
     spec: JobDefinitionSpec
     status: JobDefinitionStatus
     revision: str  # name of the ControllerRevision that holds this very spec: `<name>-<hash of the spec>`
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionView:
+    """A stored revision of a definition; what it holds is read when a run needs it."""
+
+    meta: Meta
+    definition: str
+    number: int  # the definition's generation when it was stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +193,6 @@ class ArtifactSource:
     directory: str
     prefix: str = ""
     paths: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class VolumeUse:
-    """The claim that a Pod mounts, whole and read-only, and the directory on it that is this attempt's own."""
-
-    claim: str
-    directory: str
-    single_node: bool  # ReadWriteOnce: the Pods that mount it are kept on one node
 
 
 @dataclass(frozen=True, slots=True)

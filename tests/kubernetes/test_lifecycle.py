@@ -143,6 +143,31 @@ def test_pods_go_as_their_retention_says(simulation: Arena) -> None:
         assert len(simulation.history.ever("pods", run=name)) == 2
 
 
+def test_revisions_go_when_no_run_names_them_but_for_the_last_ten(simulation: Arena) -> None:
+    name, number = fresh(), 13
+    for one in range(number):
+        simulation.apply(definition(name, [simulated(f"task-{one}")]), run(f"{name}-{one}", name))
+        simulation.history.run_is(f"{name}-{one}", lambda found: "revision" in found.get("status", {}))
+
+    def stored() -> set[str]:
+        found = simulation.cluster.list("controllerrevisions", namespace=simulation.namespace)
+        specs = [one["data"]["spec"] for one in found if one["metadata"]["labels"]["brood.dev/definition"] == name]
+        return {spec["tasks"][0]["name"] for spec in specs}
+
+    def left(*tasks: int) -> None:
+        wanted = {f"task-{one}" for one in tasks}
+        simulation.history.until(lambda: stored() == wanted, f"the revisions {tasks} left", seconds=30)
+
+    simulation.ended(f"{name}-0")
+    simulation.kubectl("delete", "jr", *(f"{name}-{one}" for one in range(1, number)))
+    simulation.kill_and_restart()  # else it waits for ten minutes, lest a run is about to name one
+    left(0, *range(2, number))  # named; the last ten that are not; the current one
+    simulation.kubectl("delete", "jd", name)
+    left(0)
+    simulation.kubectl("delete", "jr", f"{name}-0")
+    left()
+
+
 def test_a_schedule_on_change_makes_a_run_of_each_revision(simulation: Arena) -> None:
     name = fresh()
 

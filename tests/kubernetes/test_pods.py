@@ -12,10 +12,11 @@ from brood.api import labels
 from brood.api.reasons import TaskReason
 from brood.cluster.kubernetes.layout import KubernetesLayout
 from brood.cluster.parse import parse_pod
+from brood.layout import VolumeUse
 from brood.pods.build import build_pod
 from brood.pods.failure import is_ended, waiting
 from brood.pods.results import needs_log, read_result
-from brood.views import ArtifactRule, ArtifactSource, PodRequest, PodView, TaskResult, VolumeUse
+from brood.views import ArtifactRule, ArtifactSource, PodRequest, PodView, TaskResult
 from tests.cluster.access import Cluster
 
 TEMPLATE: Mapping[str, Any] = {

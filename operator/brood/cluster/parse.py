@@ -14,13 +14,13 @@ from pydantic import BaseModel, ValidationError
 from brood.api import labels as names
 from brood.api.jobdefinition import JobDefinition, JobDefinitionSpec
 from brood.api.jobrun import JobRun, JobRunSpec
-from brood.api.names import short_hash
 from brood.api.parse import problems_of
 from brood.api.status import definition_status_from_json, run_status_from_json
 from brood.cluster.compact import compact_spec, compact_status, share
 from brood.cluster.port import Manifest
+from brood.cluster.revision import revision_name
 from brood.cluster.timestamps import parse_time
-from brood.views import ClaimView, ContainerEnd, DefinitionView, Malformed, Meta, PodView, RunView
+from brood.views import ClaimView, ContainerEnd, DefinitionView, Malformed, Meta, PodView, RevisionView, RunView
 
 V = TypeVar("V")
 Object = Mapping[str, Any]
@@ -51,14 +51,9 @@ def parse_claim(manifest: Manifest) -> ClaimView | Malformed:
     return _guarded(_claim, manifest, None)
 
 
-def revision_name(definition: str, spec: JobDefinitionSpec) -> str:
-    """Return the name of the ControllerRevision that holds this very spec.
-
-    ``<definition>-<10 base32 characters of the sha256 of its canonical JSON>``: fields that were not given are not in
-    it, and the order of keys does not matter.
-    """
-    canonical = orjson.dumps(spec.to_json(), option=orjson.OPT_SORT_KEYS)
-    return f"{definition}-{short_hash(canonical.decode())}"
+def parse_revision(manifest: Manifest) -> RevisionView | Malformed:
+    """Read a ControllerRevision that brood made, but for what it holds."""
+    return _guarded(_revision, manifest, None)
 
 
 def parse_meta(manifest: Manifest) -> Meta:
@@ -158,6 +153,10 @@ def _pod(manifest: Manifest, meta: Meta) -> PodView:
 
 def _claim(manifest: Manifest, meta: Meta) -> ClaimView:
     return ClaimView(meta=meta, phase=share(_text(_mapping(manifest.get("status")), "phase") or "Pending"))
+
+
+def _revision(manifest: Manifest, meta: Meta) -> RevisionView:
+    return RevisionView(meta, share(_labels(manifest)[names.DEFINITION]), number=int(manifest["revision"]))
 
 
 # --- Parts of a Pod ---

@@ -6,6 +6,7 @@
 | a Pod | its run; where that is gone, the Pod's own key, which releases its finalizer |
 | a claim | the unfinished runs of its root |
 | a definition | itself; the runs that wait for one; the runs that have not started |
+| a revision, or that no run names it any more | its definition, where there are more than are kept |
 | the holders of a key | the runs that wait for it: the first at once, the others, whose position changed, later |
 """
 
@@ -20,8 +21,9 @@ from brood.controller.family import Family
 from brood.controller.keys import Key, Subject, definition_key, run_key
 from brood.controller.lru import Lru
 from brood.controller.podindex import PodIndex
+from brood.controller.revisionindex import RevisionIndex
 from brood.controller.slots import Slots
-from brood.views import ClaimView, DefinitionView, Malformed, PodView, RunView
+from brood.views import ClaimView, DefinitionView, Malformed, PodView, RevisionView, RunView
 
 POSITION_SECONDS = 0.2
 """A waiting run learns of a change of its position after so many seconds for each that is before it: few writes, and
@@ -44,8 +46,10 @@ class Cache:
         self.family = Family()
         self.pods = PodIndex()
         self.catalog = Catalog()
+        self.revisions = RevisionIndex()
         self.admission = Admission(alive=self._alive, changed=self._queue_moved)
-        self.slots = Slots(config or Config(), changed=self._wake_all)
+        self._config = config or Config()
+        self.slots = Slots(self._config, changed=self._wake_all)
         self.malformed: dict[tuple[str, str], Malformed] = {}  # runs that cannot be read
         self.orphans: dict[tuple[str, str], PodView] = {}  # Pods with a finalizer whose run is not there
         self.gone: Lru[str, None] = Lru(RUNS_REMEMBERED)  # uids of runs that are known to be gone
@@ -68,6 +72,7 @@ class Cache:
             self.slots.forget(known)
             self.slots.wait(run_key(*name), waiting=False)
             self._count_active(known, None)
+            self._follow(known, None)
             self.gone.put(known.meta.uid, None)
             self._wake_relatives(known, None)
             known = None
@@ -79,6 +84,7 @@ class Cache:
             self.admission.put(new)
             self.slots.put_run(new)
             self._count_active(known, new)
+            self._follow(known, new)
             self._wake_relatives(known, new)
         self._wake(run_key(*name))
 
@@ -137,6 +143,14 @@ class Cache:
             if run is not None:
                 self.admission.doubt(run)
             self._wake(key)
+
+    def on_revision(self, old: RevisionView | Malformed | None, new: RevisionView | Malformed | None) -> None:
+        """Take a change of a stored revision; one that cannot be read is left to whoever made it so."""
+        if isinstance(old, RevisionView):
+            self.revisions.remove(old)
+        if isinstance(new, RevisionView):
+            self.revisions.put(new)
+            self._wake_collection(new.meta.namespace, new.definition)
 
     def _wake_all(self, keys: Iterable[Key]) -> None:
         for key in keys:
@@ -199,6 +213,16 @@ class Cache:
     def _alive(self, pod: PodView) -> bool:
         run = self.family.by_uid(pod.meta.owner_uid or "")
         return run is not None and self.family.root(run) is not None
+
+    def _follow(self, old: RunView | None, new: RunView | None) -> None:
+        run, left = new or old, self.revisions.follow(old, new)
+        if run is not None and left is not None:
+            self._wake_collection(run.meta.namespace, left.rpartition("-")[0])
+
+    def _wake_collection(self, namespace: str, definition: str) -> None:
+        stored = len(self.revisions.of(namespace, definition))
+        if stored > self._config.revision_history or (stored and self.catalog.get(namespace, definition) is None):
+            self._wake_after(definition_key(namespace, definition), DEFINITION_SECONDS)
 
     def _count_active(self, old: RunView | None, new: RunView | None) -> None:
         before = None if old is None or old.status.finished else _follows(old)

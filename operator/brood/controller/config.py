@@ -22,6 +22,7 @@ class Config:
     backoff_most: float = 30.0
     crashes_until_stalled: int = 3  # failed passes after which a run says itself that it is stuck
     revisions_kept: int = 512  # specs of revisions, and their graphs, that are kept in memory
+    revision_history: int = 10  # stored revisions of a definition that stay although no run names them
     values_kept: int = 16 * 1024 * 1024  # characters of large outputs that are kept in memory
     max_depth: int = 16  # "Runs nest to a depth of 16"
     definition_wait: int = 300  # "Applied before its definition, a root run waits 5 minutes"

@@ -9,7 +9,7 @@ import structlog
 
 from brood.api.labels import MANAGED_BY, MANAGED_BY_BROOD, RESULT_FINALIZER
 from brood.cluster.informer import Informer
-from brood.cluster.parse import parse_claim, parse_definition, parse_pod, parse_run
+from brood.cluster.parse import parse_claim, parse_definition, parse_pod, parse_revision, parse_run
 from brood.cluster.port import ApiError, Kind, Manifest, Port
 from brood.controller.backoff import Backoff
 from brood.controller.cache import Cache
@@ -23,6 +23,7 @@ from brood.controller.revisions import Revisions
 from brood.controller.runs import Runs
 from brood.controller.workqueue import WorkQueue
 from brood.controller.writer import Writer
+from brood.views import RevisionView
 
 _LOG = structlog.get_logger("brood.controller")
 
@@ -37,6 +38,7 @@ _PARSERS: dict[Kind, Callable[[Manifest], Any]] = {
     Kind.JOB_RUN: parse_run,
     Kind.POD: parse_pod,
     Kind.CLAIM: parse_claim,
+    Kind.REVISION: parse_revision,
 }
 
 
@@ -100,11 +102,12 @@ class Controller:
             on_pass=observer.passed if observer else None,
         )
         self.cache = Cache(wake=self._wake, wake_after=self._wake_after, config=config)
+        self._revisions = Revisions(port, kept=config.revisions_kept)
         parts = Parts(
             port=port,
             config=config,
             cache=self.cache,
-            revisions=Revisions(port, kept=config.revisions_kept),
+            revisions=self._revisions,
             writer=Writer(port, seen=self._seen),
             wake_after=self.queue.add_after,
             now=now,
@@ -170,7 +173,9 @@ class Controller:
             elif run.is_root:
                 later.append(run_key(run.meta.namespace, run.meta.name))
         urgent += [run_key(*name) for name in self.cache.malformed]
-        urgent += [definition_key(one.meta.namespace, one.meta.name) for one in self.cache.catalog.all()]
+        definitions = dict.fromkeys((one.meta.namespace, one.meta.name) for one in self.cache.catalog.all())
+        definitions.update(dict.fromkeys(self.cache.revisions.definitions()))
+        urgent += [definition_key(*name) for name in definitions]
         urgent += [Key(Subject.ORPHAN, *name) for name in self.cache.find_orphans()]
         if first:
             self.queue.add_all(urgent)
@@ -187,11 +192,17 @@ class Controller:
             meta = (new or old).meta
             cache.on_run(new, (meta.namespace, meta.name))
 
+        def on_revision(old: Any, new: Any) -> None:
+            cache.on_revision(old, new)
+            if isinstance(old, RevisionView) and new is None:
+                self._revisions.forget(old)
+
         kinds: dict[Kind, tuple[Callable[[Any, Any], None], str | None]] = {
             Kind.JOB_DEFINITION: (cache.on_definition, None),
             Kind.JOB_RUN: (on_run, None),
             Kind.POD: (cache.on_pod, MANAGED),
             Kind.CLAIM: (cache.on_claim, MANAGED),
+            Kind.REVISION: (on_revision, MANAGED),
         }
         return {
             (kind, namespace): Informer(

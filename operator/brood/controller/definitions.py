@@ -1,4 +1,7 @@
-"""What a JobDefinition's status says: whether it can be run, which revision it is, how many runs of it are active."""
+"""A JobDefinition's status, its schedule, and its stored revisions.
+
+The status says whether it can be run, which revision it is, and how many runs of it are active.
+"""
 
 from dataclasses import replace
 from datetime import datetime
@@ -14,8 +17,10 @@ from brood.controller.mergepatch import difference
 from brood.controller.pace import Pace
 from brood.controller.parts import Parts
 from brood.controller.podcheck import PodCheck, PodsVerdict
+from brood.controller.revisions import PINNED_SECONDS
 from brood.controller.schedules import Schedules
 from brood.controller.stalled import mark_stalled
+from brood.engine.retention import unneeded_revisions
 from brood.engine.snapshot import DefinitionProblem
 from brood.views import DefinitionView, Malformed
 
@@ -33,7 +38,7 @@ class Definitions:
         self._pace = Pace(parts.config.definition_interval)
 
     async def process(self, key: Key) -> None:
-        """Write the status of the definition that has the key's name now, if it differs.
+        """Write the status of the definition that has the key's name now, if it differs; collect its revisions.
 
         Raises
         ------
@@ -41,13 +46,12 @@ class Definitions:
             Where the server could not do its part now.
         """
         found = self._cache.catalog.get(key.namespace, key.name)
-        if found is None or found.meta.deleting:
-            return
         try:
             if isinstance(found, Malformed):
                 await self._refuse(found)
-            else:
+            elif found is not None and not found.meta.deleting:
                 await self._write(key, found)
+            await self._collect(key, found)
         except (Conflict, NotFound):
             return  # its newer version rings
         except (TooManyRequests, Unavailable) as error:
@@ -91,6 +95,20 @@ class Definitions:
             Kind.JOB_DEFINITION, about, {"metadata": metadata, "status": patch}, subresource="status"
         )
         self._pace.wrote(view.meta.uid)
+
+    async def _collect(self, key: Key, found: DefinitionView | Malformed | None) -> None:
+        """Delete the stored revisions that nobody needs."""
+        if any(namespace == key.namespace for namespace, _ in self._cache.malformed):
+            return  # what such a run names cannot be told
+        unneeded = unneeded_revisions(
+            self._cache.revisions.of(key.namespace, key.name),
+            named=self._cache.revisions.named(key.namespace),
+            current=found.revision if isinstance(found, DefinitionView) else None,
+            kept=0 if found is None else self._parts.config.revision_history,
+        )
+        for revision in unneeded:
+            if not await self._parts.revisions.collect(revision, self._writer):
+                self._parts.wake_after(key, PINNED_SECONDS)
 
 
 def status_of(

@@ -108,7 +108,7 @@ class Gatherer:
         self, run: RunView, resolver: Resolver
     ) -> tuple[Graph | None, DefinitionView | None, DefinitionProblem | None]:
         """Return the graph of the pinned revision, or that of the definition that would be pinned now, with it."""
-        revision = pinned(run)
+        revision = run.revision
         if revision is not None:
             ref = run.spec.definition_ref
             found = self._revisions.graph(run.meta.namespace, revision, local=ref.local, task=ref.task)
@@ -125,7 +125,7 @@ class Gatherer:
         self, root: RunView | None, graph: Graph | None, *, own: bool, resolver: Resolver
     ) -> Artifacts | None:
         """Return what the root's definition says about artifacts."""
-        revision = None if root is None or own else pinned(root)
+        revision = None if root is None or own else root.revision
         if root is not None and revision is not None:
             found = self._revisions.graph(root.meta.namespace, revision)
             if found is None:
@@ -165,14 +165,9 @@ class Gatherer:
             return None
 
     async def _load_revision(self, run: RunView) -> None:
-        revision = pinned(run)
+        revision = run.revision
         if revision is not None:
             await self._revisions.load(run.meta.namespace, revision)
-
-
-def pinned(run: RunView) -> str | None:
-    """Return the revision that a run follows, None before it starts."""
-    return run.status.revision or run.spec.definition_ref.revision
 
 
 def _going(owner: RunView | None) -> bool:

@@ -1,19 +1,21 @@
 """Pinned revisions: specs that never change, stored as ControllerRevisions and kept compiled.
 
 Contract §2: "When it starts, a run pins an immutable ``apps/v1 ControllerRevision``"; brood "verifies the hash of one
-that it is given".
+that it is given" and "collects revisions that no run names".
 """
 
 import asyncio
+import contextlib
 import time
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from brood.api.jobdefinition import JobDefinitionSpec
-from brood.cluster.parse import revision_name
-from brood.cluster.port import AlreadyExists, Kind, Manifest, NotFound, Port
+from brood.cluster.port import AlreadyExists, Conflict, Kind, Manifest, NotFound, Port
+from brood.cluster.revision import revision_name
 from brood.controller import objects
 from brood.controller.lru import Lru
 from brood.controller.workqueue import RetryLater
@@ -21,10 +23,13 @@ from brood.controller.writer import Writer
 from brood.engine.graph import Graph, compile_graph
 from brood.engine.snapshot import DefinitionProblem
 from brood.engine.validate import problems
-from brood.views import DefinitionView
+from brood.views import DefinitionView, RevisionView
 
 PROBLEM_SECONDS = 60.0
 """A revision that could not be used is read again after so long."""
+
+PINNED_SECONDS = 600.0
+"""So long a revision that a run asked for is not collected, although no run that is known names it yet."""
 
 Name = tuple[str, str]  # namespace, name of the ControllerRevision
 
@@ -53,7 +58,8 @@ class Revisions:
     def __init__(self, port: Port, *, kept: int) -> None:
         self._port = port
         self._specs: Lru[Name, _Spec | _Bad] = Lru(kept)
-        self._storing: dict[Name, asyncio.Lock] = {}
+        self._writing: dict[Name, asyncio.Lock] = {}
+        self._pinned: Lru[Name, float] = Lru(4 * kept)  # when it was last asked for
         self._graphs: Lru[tuple[str, str, str | None, str | None], Graph | DefinitionProblem] = Lru(4 * kept)
 
     def problem(self, view: DefinitionView) -> DefinitionProblem | None:
@@ -95,15 +101,41 @@ class Revisions:
         RetryLater
             There is one of that name which holds something else. It is never used, and `problem` says so from now on.
         """
+        name = (view.meta.namespace, view.revision)
+        self._pinned.put(name, time.monotonic())
         if self._is_stored(view):
             return
-        name = (view.meta.namespace, view.revision)
+        async with self._alone(name):  # runs that start at once ask for it at once
+            if not self._is_stored(view):
+                await self._store(view, writer)
+
+    async def collect(self, revision: RevisionView, writer: Writer) -> bool:
+        """Delete a stored revision that no run names; False where one may be about to, so that it has to stay for now."""
+        name = (revision.meta.namespace, revision.meta.name)
+        async with self._alone(name):
+            pinned = self._pinned.get(name)
+            if pinned is not None and time.monotonic() - pinned < PINNED_SECONDS:
+                return False
+            self.forget(revision)
+            with contextlib.suppress(NotFound, Conflict):
+                await writer.delete(Kind.REVISION, name, uid=revision.meta.uid)
+        return True
+
+    def forget(self, revision: RevisionView) -> None:
+        """Take note that a revision is not stored any more, so that the next run that pins it has it stored again."""
+        name = (revision.meta.namespace, revision.meta.name)
+        known = self._specs.get(name)
+        if isinstance(known, _Spec):
+            self._specs.put(name, replace(known, stored=False))
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, name: Name) -> AsyncIterator[None]:
+        """Keep others from writing the same revision at the same time."""
         try:
-            async with self._storing.setdefault(name, asyncio.Lock()):  # runs that start at once ask for it at once
-                if not self._is_stored(view):
-                    await self._store(view, writer)
+            async with self._writing.setdefault(name, asyncio.Lock()):
+                yield
         finally:
-            self._storing.pop(name, None)
+            self._writing.pop(name, None)
 
     def _is_stored(self, view: DefinitionView) -> bool:
         known = self._remember(view)

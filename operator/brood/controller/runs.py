@@ -15,7 +15,7 @@ from brood.cluster.port import Conflict, Kind, NotFound, TooManyRequests, Unavai
 from brood.controller.admission import admitted
 from brood.controller.carry import Carrier
 from brood.controller.creation import retry_after
-from brood.controller.gather import Gatherer, pinned
+from brood.controller.gather import Gatherer
 from brood.controller.keys import Key
 from brood.controller.news import News, log
 from brood.controller.pace import Pace
@@ -111,7 +111,7 @@ class Runs:
                 await values.load(plan.needs)
                 await self._gatherer.load(current, resolver.missing)
                 continue
-            waiting = not current.status.finished and (resolver.unresolved or pinned(current) is None)
+            waiting = not current.status.finished and (resolver.unresolved or current.revision is None)
             self._cache.catalog.wait(key, waiting=waiting)
             refused = await self._carry_out(key, current, self._allowed(key, snapshot, plan))
             if not refused:

@@ -12,8 +12,9 @@ from brood.engine.draft import Draft
 from brood.engine.flatview import collisions
 from brood.engine.graph import Body, Node
 from brood.engine.scope import Scope, files_of
+from brood.layout import VolumeUse
 from brood.templating import TemplateError
-from brood.views import Artifact, ArtifactRule, ArtifactSource, ClaimRequest, RunView, VolumeUse
+from brood.views import Artifact, ArtifactRule, ArtifactSource, ClaimRequest, RunView
 
 DEFAULT_STORAGE = "1Gi"
 _SHOWN = 5

@@ -14,8 +14,9 @@ from brood.api.jobdefinition import Param
 from brood.api.names import object_name
 from brood.engine.graph import Body, Graph, Node, compile_graph
 from brood.engine.render import render_container, render_env, text
+from brood.layout import VolumeUse
 from brood.templating import Context, TemplateError, is_template
-from brood.views import ArtifactRule, ArtifactSource, DefinitionView, PodRequest, VolumeUse
+from brood.views import ArtifactRule, ArtifactSource, DefinitionView, PodRequest
 
 PLACEHOLDER_IMAGE = "brood.dev/known-only-in-a-run"
 """Stands for an image whose template needs what only a run knows: without any the server would refuse the Pod."""

@@ -1,10 +1,12 @@
-"""`podRetention` and `artifacts.retain`: which ended Pods, and which volumes, stay until their run goes (§1)."""
+"""What is kept and what goes: ended Pods (`podRetention`), volumes (`artifacts.retain`), revisions (§1, §2)."""
+
+from collections.abc import Container, Iterable
 
 from brood.api.jobdefinition import PodRetention, Retain
 from brood.api.phases import RunPhase
 from brood.engine.graph import Graph
 from brood.engine.snapshot import Snapshot
-from brood.views import ClaimView, PodView
+from brood.views import ClaimView, PodView, RevisionView
 
 
 def unwanted_claim(snapshot: Snapshot) -> ClaimView | None:
@@ -26,3 +28,24 @@ def is_retained(graph: Graph, pod: PodView) -> bool:
             return pod.ended is None or pod.ended.exit_code != 0
         case _:
             return False
+
+
+def unneeded_revisions(
+    revisions: Iterable[RevisionView], *, named: Container[str], current: str | None, kept: int
+) -> list[RevisionView]:
+    """Return the revisions of one definition that go, the oldest first.
+
+    Contract §2: "brood collects revisions that no run names, beyond the last 10".
+
+    Parameters
+    ----------
+    named
+        Names of revisions that runs follow, whatever became of these runs.
+    current
+        The revision that the next run would follow; None where the definition is gone.
+    kept
+        How many that nobody names stay.
+    """
+    unused = [one for one in revisions if one.meta.name not in named and one.meta.name != current]
+    unused.sort(key=lambda one: (one.meta.created_at, one.number))
+    return unused[: max(0, len(unused) - kept)]

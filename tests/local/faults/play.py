@@ -123,6 +123,10 @@ class Life:
         while not holds() and loop.time() < began + self.patience:  # noqa: ASYNC110 - the clock jumps
             await asyncio.sleep(0.5)
 
+    def remove(self, kind: Kind, name: str) -> None:
+        """Delete an object as a user does."""
+        self.store.delete(kind, "default", name, uid=self.store.get(kind, "default", name)["metadata"]["uid"])
+
     async def patch(self, name: str, **spec: Any) -> None:
         """Change the spec of a run as a user does."""
         self.store.patch(Kind.JOB_RUN, "default", name, {"spec": spec})

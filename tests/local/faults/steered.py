@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 from brood.cluster.port import Kind
+from brood.controller.config import Config
 from tests.local.faults.node import End
 from tests.local.faults.pieces import LONG, definition, ends, run, task
 from tests.local.faults.play import Life, Scenario
@@ -55,6 +56,25 @@ async def _change(life: Life) -> None:
     tasks = [task("a"), task("b", "a")]
     life.store.patch(Kind.JOB_DEFINITION, "default", "hello", {"spec": {"tasks": tasks}})
     await life.when(lambda: len(life.runs()) == 2)
+
+
+async def _revise(life: Life) -> None:
+    """Have a revision run four times over; the first two runs go, then the definition, then the third run."""
+    for number in range(4):
+        life.store.patch(Kind.JOB_DEFINITION, "default", "hello", {"spec": {"tasks": [task(f"task-{number}")]}})
+        life.store.create(*run(f"run-{number}"))
+        await life.when(lambda number=number: finished(life.run(f"run-{number}")))  # type: ignore[misc]
+    for number in (0, 1):
+        life.remove(Kind.JOB_RUN, f"run-{number}")
+    await life.when(lambda: _revisions(life) == ["task-1", "task-2", "task-3"])
+    life.remove(Kind.JOB_DEFINITION, "hello")
+    await life.when(lambda: _revisions(life) == ["task-2", "task-3"])
+    life.remove(Kind.JOB_RUN, "run-2")
+    await life.when(lambda: _revisions(life) == ["task-3"])
+
+
+def _revisions(life: Life) -> list[str]:
+    return sorted(one["data"]["spec"]["tasks"][0]["name"] for one in life.store.list(Kind.REVISION).items)
 
 
 async def _edit(life: Life) -> None:
@@ -148,6 +168,13 @@ STEERED: Final = (
         ends(first=End(seconds=LONG)),
         _edit,
         expect={"run-1#1": "Succeeded"},
+    ),
+    Scenario(
+        "revisions-collected",
+        (definition(task("first")),),
+        users=_revise,
+        config=Config(revision_history=1),
+        expect={"run-3#1": "Succeeded"},
     ),
     Scenario(
         "deadline",

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from brood.api.jobdefinition import JobDefinitionSpec
 from brood.api.phases import RunPhase
-from brood.cluster.parse import parse_claim, parse_definition, parse_meta, parse_pod, parse_run, revision_name
+from brood.cluster.parse import parse_claim, parse_definition, parse_meta, parse_pod, parse_run
 from brood.cluster.port import Manifest
+from brood.cluster.revision import revision_name
 from brood.views import Malformed, PodView, RunView
 from tests.manifests import claim, definition, pod, run
 

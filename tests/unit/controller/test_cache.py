@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from brood.api.jobrun import JobRunSpec
 from brood.api.phases import RunPhase, TaskPhase
-from brood.api.status import ItemsStatus, TaskStatus
+from brood.api.status import ItemsStatus, JobRunStatus, TaskStatus
 from brood.controller.cache import Cache
 from brood.controller.keys import Key, Subject, definition_key, run_key
 from brood.engine.locks import Lock
-from brood.views import ClaimView, Malformed, PodView, RunView
+from brood.views import ClaimView, Malformed, PodView, RevisionView, RunView
 from tests.unit.controller.views import admitted, finished, meta, newer, pod, run
 
 
@@ -173,6 +173,19 @@ def test_active_runs_follow_the_definition_that_a_type_turned_out_to_mean(cache:
     assert cache.active_runs("default", "hello") == 0
 
 
+def test_the_last_run_that_named_a_revision_wakes_its_definition_though_that_is_gone(
+    cache: Cache, bells: Bells
+) -> None:
+    runs = [replace(run(name), status=JobRunStatus(revision="hello-abcdefghij")) for name in ("r", "s")]
+    put(cache, *runs)
+    cache.on_revision(None, RevisionView(meta("hello-abcdefghij"), "hello", 1))
+    bells.later.clear()
+    drop(cache, runs[0])
+    assert bells.later == []
+    drop(cache, runs[1])
+    assert bells.later == [definition_key("default", "hello")]
+
+
 def test_only_definitions_that_exist_are_told_of_their_runs(cache: Cache, bells: Bells) -> None:
     put(cache, run("root"))
     assert bells.later == []
@@ -197,7 +210,9 @@ LOCK = Lock("k", 1, "Queue")
 changes = st.lists(
     st.tuples(
         st.sampled_from(NAMES),
-        st.sampled_from(["put", "admit", "finish", "record", "suspend", "anew", "drop", "pod", "end pod", "drop pod"]),
+        st.sampled_from(
+            ["put", "admit", "pin", "finish", "record", "suspend", "anew", "drop", "pod", "end pod", "drop pod"]
+        ),
         st.integers(0, 2),
     ),
     max_size=40,
@@ -239,6 +254,8 @@ class Model:
                 view = replace(view, spec=view.spec.model_copy(update={"parent_ref": ref}))
         if what == "admit":
             view = admitted(view)
+        elif what == "pin":
+            view = replace(view, status=replace(view.status, revision=f"hello-{number}"))
         elif what == "finish":
             view = finished(view, RunPhase.FAILED)
         elif what == "suspend":
@@ -277,6 +294,7 @@ class Model:
 def facts(cache: Cache) -> dict[str, Any]:
     """Return all that anybody can ask a cache."""
     found: dict[str, Any] = {"active": cache.active_runs("default", "hello"), "orphans": set(cache.find_orphans())}
+    found["named"] = dict(cache.revisions.named("default"))
     probe = run("probe")
     state = cache.admission.state(probe, LOCK)
     found["lock"] = (

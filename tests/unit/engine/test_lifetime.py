@@ -1,12 +1,14 @@
-"""Before a run starts and after it has ended: definitions that are waited for, TTL, `podRetention` (contract §1, §2)."""
+"""Before a run starts and after it has ended: definitions that are waited for, TTL, `podRetention`, revisions (contract §1, §2)."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from brood.engine.reconcile import plan
+from brood.engine.retention import unneeded_revisions
 from brood.engine.snapshot import DefinitionProblem
-from brood.views import ContainerEnd
+from brood.views import ContainerEnd, Meta, RevisionView
 from tests.unit.engine.world import START, World, begun, exits, ok
 
 # --- before a run starts ---
@@ -154,3 +156,39 @@ def end_like_a_kubelet(world: World, name: str, code: int) -> None:
     """End a Pod with the container status that its retention is decided by."""
     world.end(name, exits(code) if code else ok())
     world.set_pod(name, ended=ContainerEnd(code, 0, "Error" if code else "Completed", "", START, START))
+
+
+# --- revisions ---
+
+
+def revision(number: int, *, seconds: int | None = None) -> RevisionView:
+    created = START + timedelta(seconds=number if seconds is None else seconds)
+    return RevisionView(Meta("default", f"d-{number}", f"uid-{number}", "1", created), "d", number)
+
+
+@pytest.mark.parametrize(
+    ("named", "current", "kept", "gone"),
+    [
+        ((), "d-5", 10, []),
+        ((), "d-5", 2, [1, 2]),
+        (("d-1", "d-3"), "d-5", 1, [2]),
+        (("d-1",), "d-2", 0, [3, 4, 5]),  # an old revision that is current again stays
+        (("d-4",), None, 0, [1, 2, 3, 5]),  # the definition is gone
+        (("d-1", "d-2", "d-3", "d-4", "d-5"), None, 0, []),
+    ],
+)
+def test_revisions_that_no_run_names_go_beyond_the_last_ones(
+    named: tuple[str, ...], current: str | None, kept: int, gone: list[int]
+) -> None:
+    stored = [revision(number) for number in (3, 1, 5, 2, 4)]
+    found = unneeded_revisions(stored, named=named, current=current, kept=kept)
+    assert [one.number for one in found] == gone
+
+
+def test_the_last_revisions_are_those_that_were_stored_last() -> None:
+    stored = [
+        revision(7, seconds=0),
+        revision(1, seconds=50),
+        revision(2, seconds=50),
+    ]  # a definition made anew counts anew
+    assert [one.number for one in unneeded_revisions(stored, named=(), current=None, kept=1)] == [7, 1]

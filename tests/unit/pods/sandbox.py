@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from brood.cluster.local.expansion import expand
-from brood.layout import PodPaths
+from brood.layout import PodPaths, VolumeUse
 from brood.pods.build import BuiltPod, build_pod
 from brood.pods.results import LogRequest, needs_log, read_result
-from brood.views import ContainerEnd, Meta, PodRequest, PodView, TaskResult, VolumeUse
+from brood.views import ContainerEnd, Meta, PodRequest, PodView, TaskResult
 
 NONCE = "n0nce"
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)

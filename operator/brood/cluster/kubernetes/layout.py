@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from brood.layout import PodPaths
-from brood.views import VolumeUse
+from brood.layout import PodPaths, VolumeUse
 
 VOLUME: Final = "/brood/volume"
 """Where every Pod of a tree sees the root run's volume, read-only."""

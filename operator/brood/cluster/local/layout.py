@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from brood.layout import PodPaths
-from brood.views import VolumeUse
+from brood.layout import PodPaths, VolumeUse
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,12 +36,19 @@ async def mark_stalled(
 
 
 def stalled_patch(found: dict[str, Any], *, reason: str, message: str, now: datetime) -> dict[str, Any] | None:
-    """Return the merge patch that adds the condition, None where it is there already."""
+    """Return the merge patch that adds the condition, None where it is there already.
+
+    kstatus reads `Stalled` only of the newest generation, and `Reconciling` before it; who waits for `Ready` must not find
+    the one of an earlier generation.
+    """
     status = found.get("status")
     listed = status.get("conditions") if isinstance(status, dict) else None
     conditions = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    said = (str(ConditionType.STALLED), "True", reason, message)
-    if any((one.get("type"), one.get("status"), one.get("reason"), one.get("message")) == said for one in conditions):
+    said, generation = (str(ConditionType.STALLED), "True", reason, message), found["metadata"].get("generation")
+    seen = isinstance(status, dict) and status.get("observedGeneration") == generation
+    if seen and any(
+        (one.get("type"), one.get("status"), one.get("reason"), one.get("message")) == said for one in conditions
+    ):
         return None
     stalled = {
         "type": str(ConditionType.STALLED),
@@ -50,6 +57,7 @@ def stalled_patch(found: dict[str, Any], *, reason: str, message: str, now: date
         "message": message,
         "lastTransitionTime": format_time(now),
     }
-    kept = [one for one in conditions if one.get("type") != ConditionType.STALLED]
+    gone = (ConditionType.STALLED, ConditionType.RECONCILING, ConditionType.READY)
+    kept = [one for one in conditions if one.get("type") not in gone]
     metadata = {"uid": found["metadata"]["uid"], "resourceVersion": found["metadata"]["resourceVersion"]}
-    return {"metadata": metadata, "status": {"conditions": [*kept, stalled]}}
+    return {"metadata": metadata, "status": {"conditions": [*kept, stalled], "observedGeneration": generation}}

@@ -253,8 +253,14 @@ def _held(snapshot: Snapshot) -> Iterator[PodView]:
 
 
 def _after_end(snapshot: Snapshot, now: datetime) -> Plan:
-    """Let go of what is left, and delete the run when its time is over."""
+    """Let go of what is left, and delete the run when its time is over.
+
+    A root run that was edited after its end says that this was seen: kstatus, and who waits by it, would wait for ever.
+    """
     run = snapshot.run
+    seen = None
+    if run.is_root and run.status.observed_generation != run.meta.generation:
+        seen = replace(run.status, observed_generation=run.meta.generation)
     held, graph, claim = tuple(_held(snapshot)), snapshot.graph, unwanted_claim(snapshot)
     gone = tuple(PodDeletion(pod) for pod in held if graph is not None and not is_retained(graph, pod))
     seconds = run.spec.ttl_seconds_after_finished
@@ -262,7 +268,7 @@ def _after_end(snapshot: Snapshot, now: datetime) -> Plan:
         seconds = graph.spec.ttl_seconds_after_finished
     ended = run.status.completion_time
     if seconds is None or ended is None or not run.is_root or run.gitops:
-        return Plan(deletions=gone, releases=held, delete_claim=claim)
+        return Plan(status=seen, deletions=gone, releases=held, delete_claim=claim)
     over = ended + timedelta(seconds=seconds)
     wake = None if now >= over else over
-    return Plan(deletions=gone, releases=held, delete_claim=claim, delete_run=now >= over, wake_at=wake)
+    return Plan(status=seen, deletions=gone, releases=held, delete_claim=claim, delete_run=now >= over, wake_at=wake)

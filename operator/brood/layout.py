@@ -21,7 +21,7 @@ class PodPaths:
     work: str  # $BROOD_WORKDIR, empty at start
     files: str  # files projected from ConfigMaps
     volume: str  # the root run's volume, read-only; "" without one
-    artifacts: str  # this attempt's own directory on it, writable; "" without one
+    artifacts: str  # this attempt's own directory, writable: on the volume where there is one
     termination_log: str
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from brood.api.jobdefinition import AccessMode, Artifacts
 from brood.api.names import object_name
 from brood.api.status import ArtifactFile
+from brood.api.task import Keep
 from brood.engine.draft import Draft
 from brood.engine.flatview import collisions
 from brood.engine.graph import Body, Node
@@ -38,38 +39,60 @@ def directory(run: RunView, task: str, attempt: int) -> str:
 
 
 def uses_volume(node: Node) -> bool:
-    """Whether a task's Pod mounts the volume."""
+    """Whether a task needs the volume."""
     return node.task.artifacts is not None or bool(node.task.artifacts_from)
 
 
 def volume(draft: Draft, node: Node, attempt: int) -> VolumeUse | None:
-    """Return the volume of a task's Pod; asks for the claim where the tree has none yet."""
-    if not uses_volume(node):
+    """Return the volume of a task's Pod; asks for the claim where the tree has none yet.
+
+    "made when the first task of the tree needs it, mounted in every Pod made after": what a script is given of another
+    task may be a URL on it.
+    """
+    if not (uses_volume(node) or _there(draft)):
         return None
+    ask(draft)
     wanted = draft.snapshot.artifacts or Artifacts()
-    name = claim_name(draft)
+    single = AccessMode.READ_WRITE_MANY not in wanted.access_modes
+    place = f"handlers/{node.name}" if node.handler else node.name
+    return VolumeUse(claim=claim_name(draft), directory=directory(draft.run, place, attempt), single_node=single)
+
+
+def ask(draft: Draft) -> None:
+    """Ask for the claim where the tree has none yet."""
+    wanted = draft.snapshot.artifacts or Artifacts()
     root = _root(draft)
     if wanted.claim_name is None and draft.snapshot.claim is None and draft.claim is None:
         draft.claim = ClaimRequest(
             namespace=root.meta.namespace,
-            name=name,
+            name=claim_name(draft),
             root=root.meta.name,
             root_uid=root.meta.uid,
             storage=wanted.storage or DEFAULT_STORAGE,
             storage_class=wanted.storage_class_name,
             access_modes=tuple(wanted.access_modes),
         )
-    single = AccessMode.READ_WRITE_MANY not in wanted.access_modes
-    return VolumeUse(claim=name, directory=directory(draft.run, node.name, attempt), single_node=single)
 
 
-def lost_volume(draft: Draft, node: Node) -> str:
+def _there(draft: Draft) -> bool:
+    """Whether the tree has a volume already; one that is going is only for those who need it, and tells them so."""
+    if draft.snapshot.artifacts is not None and draft.snapshot.artifacts.claim_name is not None:
+        return True
+    return draft.snapshot.claim is not None and not draft.snapshot.claim.meta.deleting
+
+
+def waits_for_volume(draft: Draft, node: Node, message: str) -> bool:
+    """Whether a Pod that finds no node may lack its volume, by the scheduler's words where the task does not need one."""
+    return uses_volume(node) or claim_name(draft) in message
+
+
+def lost_volume(draft: Draft, node: Node, message: str) -> str:
     """Say that a Pod which has not started never will, because somebody deletes the volume of its tree; or nothing.
 
     Ended Pods of the tree, which are kept, hold such a claim back for as long as the run is there.
     """
     claim = draft.snapshot.claim
-    if claim is None or not claim.meta.deleting or not uses_volume(node):
+    if claim is None or not claim.meta.deleting or not waits_for_volume(draft, node, message):
         return ""
     return f"claim {claim.meta.name} is being deleted, and the artifacts with it"
 
@@ -164,6 +187,11 @@ def _children(draft: Draft, scope: Scope, fork: Node) -> Iterator[tuple[str, Run
             newest[index] = child
     for index in sorted(newest):
         yield (fork.name if index < 0 else f"{fork.name}.{index}"), newest[index]
+
+
+def kept_of_failed(node: Node) -> bool:
+    """Whether a failed task keeps files: with `OnSuccess` it has none, even if its script ended well."""
+    return node.task.artifacts is not None and node.task.artifacts.keep is not Keep.ON_SUCCESS
 
 
 def all_files(draft: Draft) -> list[ArtifactFile]:

@@ -69,9 +69,9 @@ def _pending(draft: Draft, node: Node, attempt: PodAttempt) -> None:
     pod = attempt.pod
     reason, message = _waits_for(draft, node, attempt)
     draft.wait(node, reason, message)
-    if reason == WaitingReason.UNSCHEDULABLE:
-        artifacts.volume(draft, node, pod.attempt)  # if somebody has deleted the claim, the Pod waits for another one
-    if lost := artifacts.lost_volume(draft, node):
+    if reason == WaitingReason.UNSCHEDULABLE and artifacts.waits_for_volume(draft, node, message):
+        artifacts.ask(draft)  # if somebody has deleted the claim, the Pod waits for another one
+    if lost := artifacts.lost_volume(draft, node, message):
         draft.deletions.append(PodDeletion(pod, grace_seconds=0))
         _settle(
             draft, node, TaskResult(TaskReason.ARTIFACT_MISSING, message=lost, finished_at=draft.now), stopped=False
@@ -195,5 +195,5 @@ def _keep(draft: Draft, node: Node, result: TaskResult) -> None:
     if not node.handler:
         declared = result.stdout if node.task.output else None
         outputs.keep_or_drop(draft, node, declared, result.outputs)
-    if result.artifacts:
+    if result.artifacts and artifacts.kept_of_failed(node):
         artifacts.keep(draft, node, result.artifacts)

@@ -1,4 +1,4 @@
-# Goes before runner.sh where a task takes or keeps files. Needs cp, mkdir and wc of the image. What symbolic links
+# Goes before runner.sh where a task takes or keeps files. Needs cp, mkdir, rm and wc of the image. What symbolic links
 # point to is copied, not the links.
 
 # What is missing (!) or could not be copied (#) is listed in .files and fails the task; no path holds //, so every name
@@ -24,7 +24,14 @@ brood_take() {
 # .files: ">PATTERN//", then for each file "SIZE ./PATH" or, where a path is more than letters, digits and ._/-, "=SIZE
 # ./PATH//".
 brood_keep() {
-	case $1$BROOD_r in *- | OnSuccess[1-9]* | OnFailure0) return ;; esac
+	BROOD_q=$1
+	case $1$BROOD_r in
+	*- | OnFailure0) return ;;
+	OnSuccess[1-9]*)
+		brood_clear
+		return
+		;;
+	esac
 	shift
 	cd "$BROOD_WORKDIR" || {
 		brood_lost "#$1"
@@ -39,8 +46,15 @@ brood_keep() {
 		*) brood_match . "$BROOD_d" ;;
 		esac
 		[ $BROOD_m ] || brood_lost "!$BROOD_d"
+		[ $BROOD_e$BROOD_q = 1OnSuccess ] && break
 	done
 	unset IFS
+	[ $BROOD_e$BROOD_q != 1OnSuccess ] || brood_clear
+}
+
+# A failed task that keeps its files OnSuccess leaves nothing, neither what was copied already nor what it put there itself.
+brood_clear() {
+	rm -rf -- "$BROOD_ARTIFACTS"/* "$BROOD_ARTIFACTS"/.[!.]* "$BROOD_ARTIFACTS"/..?*
 }
 
 # Keep what a pattern without a slash matches in one directory.

@@ -171,7 +171,8 @@ def _main(request: PodRequest, paths: PodPaths, *, inputs: Inputs, variables: Ma
 def _mounts(request: PodRequest, paths: PodPaths, inputs: Inputs) -> list[dict[str, Any]]:
     """Return what brood mounts.
 
-    Contract §2.3: "a Pod sees the volume read-only and its own directory writable."
+    Contract §2.3: "a Pod sees the volume read-only and its own directory writable." While the tree has no volume, that
+    directory goes with the Pod, so that ``$BROOD_ARTIFACTS`` never leads to the root of the image.
     """
     mounts: list[dict[str, Any]] = []
     if inputs.sources:
@@ -180,9 +181,10 @@ def _mounts(request: PodRequest, paths: PodPaths, inputs: Inputs) -> list[dict[s
         mounts.append({"name": "brood-volume", "mountPath": paths.volume, "readOnly": True})
     if request.script is None:
         return mounts
+    own: dict[str, Any] = {"name": "brood-artifacts", "mountPath": paths.artifacts}
     if request.volume is not None:
-        own = {"name": "brood-volume", "mountPath": paths.artifacts, "subPath": request.volume.directory}
-        mounts.append(own)
+        own |= {"name": "brood-volume", "subPath": request.volume.directory}
+    mounts.append(own)
     mounts.append({"name": "brood-run", "mountPath": paths.control})
     mounts.append({"name": "brood-work", "mountPath": paths.work})
     return mounts
@@ -202,7 +204,8 @@ def _volumes(request: PodRequest, inputs: Inputs) -> list[dict[str, Any]]:
     if request.volume is not None:
         volumes.append({"name": "brood-volume", "persistentVolumeClaim": {"claimName": request.volume.claim}})
     if request.script is not None:
-        volumes += [{"name": "brood-run", "emptyDir": {}}, {"name": "brood-work", "emptyDir": {}}]
+        own = ["brood-run", "brood-work"] + (["brood-artifacts"] if request.volume is None else [])
+        volumes += [{"name": name, "emptyDir": {}} for name in own]
     return volumes
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from brood.api.reasons import WaitingReason
+from brood.api.reasons import TaskReason, WaitingReason
 from brood.views import PodRequest, TaskResult
-from tests.unit.engine.world import World, begun, by_task, exits, kept, ok, played
+from tests.unit.engine.world import World, begun, by_task, exits, fails, kept, ok, played
 
 
 def sources(world: World, task: str, run: str = "run") -> list[tuple[str, str, tuple[str, ...] | None]]:
@@ -53,6 +53,34 @@ def test_no_task_with_artifacts_no_volume_and_with_one_it_is_made_once() -> None
     assert len({one.claim for one in volumes if one}) == 1
 
 
+def test_every_pod_made_after_the_volume_mounts_it_so_that_urls_can_be_read() -> None:
+    spec = """
+    tasks:
+    - {name: before, script: x}
+    - {name: make, dependsOn: [before], script: x, artifacts: {paths: [f]}}
+    - {name: read, dependsOn: [make], script: x}
+    - {name: call, dependsOn: [make], run: {definitionRef: {name: c}}}
+    definitions: [{name: c, tasks: [{name: below, container: {image: x}}]}]
+    handlers: {onExit: {script: x}}
+    """
+    world = played(spec, by_task(make=kept("f")))
+    child = world.children("call")[0].meta.name
+    assert world.request("before").volume is None
+    found = [world.request("make"), world.request("read"), world.request("below", child), world.request("onExit")]
+    volumes = [one.volume for one in found if one.volume]
+    assert len(volumes) == 4
+    assert {one.claim for one in volumes} == {volumes[0].claim}
+    assert len({one.directory for one in volumes}) == 4
+
+
+def test_what_a_failed_task_found_is_not_listed_if_it_keeps_files_on_success() -> None:
+    spec = "{tasks: [{name: a, script: x, artifacts: {paths: [f]}}, {name: b, script: x, artifacts: {paths: [f], keep: Always}}]}"
+    lost = replace(fails(TaskReason.OUTPUT_TOO_LARGE), artifacts=kept("f").artifacts)
+    artifacts = played(spec, lambda _: lost).runs["run"].status.artifacts
+    assert artifacts is not None
+    assert [one.task for one in artifacts.files] == ["b"]
+
+
 def test_a_pod_that_finds_no_node_because_its_volume_is_not_bound_says_so() -> None:
     world = World(pods_wait=True)
     world.define("{tasks: [{name: a, script: x, artifacts: {paths: [f]}}]}")
@@ -98,6 +126,23 @@ def test_a_pod_that_has_not_started_when_its_volume_is_deleted_fails() -> None:
     assert world.claim.meta.name in world.row("a").message
     assert world.row("b").phase == "Pending"
     assert name not in world.pods or world.pods[name].pod.meta.deleting
+
+
+def test_a_pod_that_only_mounts_the_volume_waits_for_another_as_well() -> None:
+    world = World(pods_wait=True)
+    world.define("{tasks: [{name: a, script: x, artifacts: {paths: [f]}}, {name: b, dependsOn: [a], script: x}]}")
+    world.submit()
+    world.settle()
+    world.start_pod(world.live_pod("a"))
+    world.end_task("a", kept("f"))
+    world.settle()
+    world.claim, name, volume = None, world.live_pod("b"), world.request("b").volume
+    assert volume is not None
+    world.pods[name] = replace(
+        world.pods[name], waiting=(WaitingReason.UNSCHEDULABLE, f'persistentvolumeclaim "{volume.claim}" not found')
+    )
+    world.settle()
+    assert world.snapshot("run").claim is not None
 
 
 def test_a_claim_of_ones_own_is_used_and_none_is_made() -> None:

@@ -60,7 +60,7 @@ class HostLayout:
             work=f"{own}/work",
             files=f"{own}/files",
             volume=self.volume_root("", "") if volume else "",
-            artifacts=f"{self.root}/volume/{volume.directory}" if volume else "",
+            artifacts=f"{self.root}/volume/{volume.directory}" if volume else f"{own}/artifacts",
             termination_log=f"{own}/termination-log",
         )
 

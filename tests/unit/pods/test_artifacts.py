@@ -147,6 +147,20 @@ def test_keep_says_after_which_attempts(sandbox: Sandbox, when: str, code: int, 
     assert outcome.code == code
 
 
+@pytest.mark.parametrize("script", ["echo 1 >x; echo 2 >.y", "echo 1 >$BROOD_ARTIFACTS/x; exit 3"])
+def test_on_success_a_failed_task_leaves_nothing_on_the_volume(sandbox: Sandbox, script: str) -> None:
+    outcome = keep(sandbox, script, "*", ".y", "none", "more")
+    assert outcome.result.reason in {TaskReason.ARTIFACT_MISSING, TaskReason.EXIT_CODE}
+    assert outcome.result.message in {"artifact 'none' matches nothing", "exit code 3"}
+    assert list(own(sandbox).iterdir()) == []
+
+
+def test_what_there_is_is_kept_always_even_if_a_path_matches_nothing(sandbox: Sandbox) -> None:
+    outcome = keep(sandbox, "echo 1 >x", "none", "x", when="Always")
+    assert outcome.result.reason is TaskReason.ARTIFACT_MISSING
+    assert [one.path for one in outcome.result.artifacts] == ["x"]
+
+
 def test_a_failed_script_is_not_failed_by_a_missing_artifact(sandbox: Sandbox) -> None:
     outcome = keep(sandbox, "echo why >&2; exit 3", "none", when="Always")
     assert outcome.result.reason is TaskReason.EXIT_CODE

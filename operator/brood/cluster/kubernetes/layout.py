@@ -18,7 +18,7 @@ class KubernetesLayout:
             work="/brood/work",
             files="/brood/files",
             volume=VOLUME if volume else "",
-            artifacts="/brood/artifacts" if volume else "",
+            artifacts="/brood/artifacts",
             termination_log="/dev/termination-log",
         )
 

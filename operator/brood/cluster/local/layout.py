@@ -38,7 +38,7 @@ class LocalLayout:
             work=f"{own}/work",
             files=f"{own}/files",
             volume=root,
-            artifacts=f"{root}/{volume.directory}" if volume else "",
+            artifacts=f"{root}/{volume.directory}" if volume else f"{own}/artifacts",
             termination_log=f"{own}/termination-log",
         )
 

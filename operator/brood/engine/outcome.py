@@ -102,18 +102,23 @@ def _failed(draft: Draft, failures: list[Node], direct: list[tuple[str, str, str
     told += [f"fork {fork}: child run {child}: {message}".rstrip(": ") for fork, child, message in direct]
     more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
     codes = {counting_exit_code(draft.row(node)) for node in failures}
-    code = codes.pop() if len(codes) == 1 and not direct else None
+    code = codes.pop() if len(codes) == 1 else None
     return Outcome(RunPhase.FAILED, RunReason.TASK_FAILED, told[0] + more, code)
 
 
 def _partially(draft: Draft) -> bool:
     for node in draft.graph.nodes:
         row = draft.row(node)
-        if row.phase is TaskPhase.FAILED and lets_pass(node.task, exit_code=counting_exit_code(row)):
+        if _passed(draft, node):
             return True
         if row.phase is TaskPhase.SUCCEEDED and node.body is not Body.FORK and _tolerated(node, row):
             return True
     return any(child.status.phase is RunPhase.PARTIALLY_SUCCEEDED for child in _children_that_count(draft))
+
+
+def _passed(draft: Draft, node: Node) -> bool:
+    row = draft.row(node)
+    return row.phase is TaskPhase.FAILED and lets_pass(node.task, exit_code=counting_exit_code(row))
 
 
 def _tolerated(node: Node, row: TaskStatus) -> bool:
@@ -138,5 +143,5 @@ def _children_that_count(draft: Draft) -> Iterator[RunView]:
 
 
 def _let_pass(draft: Draft) -> str:
-    passed = [node.name for node in draft.graph.nodes if draft.row(node).phase is TaskPhase.FAILED]
+    passed = [node.name for node in draft.graph.nodes if _passed(draft, node)]
     return f"let pass: {', '.join(passed)}" if passed else "some items or children did not succeed"

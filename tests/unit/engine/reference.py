@@ -211,8 +211,7 @@ class Reference:
         failures = unhandled(tasks, run.rows)
         if failures or any(child.phase == "Failed" for child in direct):
             run.phase = "Failed"
-            if all(child.phase != "Failed" for child in direct):
-                run.code = same([counting(run.rows[one]) for one in failures])
+            run.code = same([counting(run.rows[one]) for one in failures])
             return
         let_pass = any(run.rows[one["name"]].phase == "Failed" and passes(one, run.rows[one["name"]]) for one in tasks)
         counted = [row for row in run.rows.values() if row.phase == "Succeeded"]

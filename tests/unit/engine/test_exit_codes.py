@@ -49,6 +49,16 @@ def test_a_child_that_failed_without_a_code_has_none() -> None:
     assert world.row("call").routed_to == "other"
 
 
+def test_the_child_of_a_fork_that_failed_is_no_failed_task_and_takes_no_code_away() -> None:
+    spec = """
+    tasks: [{name: call, run: {definitionRef: {name: outer}}}]
+    definitions:
+    - {name: outer, tasks: [{name: a, script: x}, {name: f, fork: {definitionRef: {name: inner}}}]}
+    - {name: inner, tasks: [{name: b, script: x}]}
+    """
+    assert played(spec, by_task(a=exits(3), b=exits(4))).row("call").exit_code == 3
+
+
 def test_a_code_goes_up_through_every_level() -> None:
     spec = """
     tasks: [{name: call, run: {definitionRef: {name: outer}}, retryPolicy: {limit: 1, exitCodes: [3]}}]

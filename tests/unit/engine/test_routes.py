@@ -154,7 +154,13 @@ def test_continue_on_lets_a_matching_failure_pass(rule: str, end: TaskResult, de
 
 
 def test_without_mark_success_the_task_stays_failed() -> None:
-    world = played("{tasks: [{name: a, script: x, continueOn: {failure: true}}]}", by_task(a=exits(3)))
+    spec = """
+    tasks:
+    - {name: a, script: x, continueOn: {failure: true}}
+    - {name: handled, script: x, onFailed: z}
+    - {name: z}
+    """
+    world = played(spec, by_task(a=exits(3), handled=exits(3)))
     row = world.row("a")
     assert (row.phase, row.reason, row.exit_code) == ("Failed", "ExitCode", 3)
     assert world.condition("Succeeded") == ("True", "PartiallySucceeded", "let pass: a")

@@ -219,6 +219,17 @@ class TestListAndWatch:
         assert versions == sorted(versions)
         assert versions[-1] > int(version(first))
 
+    async def test_one_object_is_listed_and_watched_by_its_name(self, bench: Bench) -> None:
+        for name in ("a", "b"):
+            await bench.create(MAPS, config_map(name))
+        listing = await bench.port.list(MAPS, namespace=bench.namespace, name="b")
+        assert [one["metadata"]["name"] for one in listing.items] == ["b"]
+        stream = bench.port.watch(MAPS, resource_version=listing.resource_version, namespace=bench.namespace, name="b")
+        for name in ("a", "b"):
+            await bench.port.patch(MAPS, bench.namespace, name, {"data": {"new": "x"}})
+        [event] = await take(stream, 1)
+        assert (event.type, event.object["metadata"]["name"]) == ("MODIFIED", "b")
+
     async def test_objects_come_and_go_as_their_labels_match(self, bench: Bench) -> None:
         listing = await bench.port.list(MAPS, namespace=bench.namespace, labels="shade=dark")
         stream = bench.port.watch(

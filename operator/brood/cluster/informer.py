@@ -9,11 +9,11 @@ import random
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, Unpack
 
 import structlog
 
-from brood.cluster.port import ApiError, Expired, Kind, Manifest, Port, WatchEvent
+from brood.cluster.port import ApiError, Expired, Kind, Manifest, Port, Scope, WatchEvent
 from brood.views import Meta
 
 _LOG = structlog.get_logger("brood.informer")
@@ -84,17 +84,15 @@ class Informer(Generic[V]):
         *,
         parse: Callable[[Manifest], V],
         on_change: Callable[[V | None, V | None], None],
-        namespace: str | None = None,
-        labels: str | None = None,
         pause: Pause | None = None,
         clock: Callable[[], float] = time.monotonic,
+        **scope: Unpack[Scope],
     ) -> None:
         self._port = port
         self._kind = kind
         self._parse = parse
         self._on_change = on_change
-        self._namespace = namespace
-        self._labels = labels
+        self._scope = scope
         self._pause = pause or Pause()
         self._clock = clock
         self._views: dict[Key, V] = {}
@@ -154,7 +152,7 @@ class Informer(Generic[V]):
             self._version = await self._list()
             self.synced.set()
         started, version = self._clock(), self._version
-        stream = self._port.watch(self._kind, resource_version=version, namespace=self._namespace, labels=self._labels)
+        stream = self._port.watch(self._kind, resource_version=version, **self._scope)
         try:
             async for event in stream:
                 self._pause.failures, self._expired = 0, False
@@ -170,7 +168,7 @@ class Informer(Generic[V]):
         """Take over a listing, page by page; return the version to watch from."""
         listed: set[Key] = set()
         version = ""
-        async for page in self._port.pages(self._kind, namespace=self._namespace, labels=self._labels):
+        async for page in self._port.pages(self._kind, **self._scope):
             version = version or page.resource_version
             for count, manifest in enumerate(page.items, start=1):
                 listed.add(self._take_listed(manifest))

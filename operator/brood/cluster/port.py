@@ -7,7 +7,7 @@ the few that decisions depend on; whatever else happens is ``Unavailable`` and i
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypedDict, Unpack
 
 from brood.layout import Layout
 
@@ -95,29 +95,34 @@ class Unavailable(ApiError):
     """5xx, a broken connection, a time-out: the answer is unknown, the write may have happened."""
 
 
+class Scope(TypedDict, total=False):
+    """Which objects of a kind: those of a namespace (None: all that the port was opened for), with labels, of one name."""
+
+    namespace: str | None
+    labels: str | None
+    name: str | None
+
+
 class Port(Protocol):
     """A cluster.
 
     Every call may raise `ApiError`; creates and patches return the object as stored, so that a writer sees its own write at once.
-    Namespaces: None means all that this port was opened for.
     """
 
     @property
     def layout(self) -> Layout:
         """Where things are inside of Pods."""
 
-    async def list(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> Listing:
+    async def list(self, kind: Kind, **scope: Unpack[Scope]) -> Listing:
         """List objects, paged underneath."""
 
-    def pages(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> AsyncIterator[Listing]:
+    def pages(self, kind: Kind, **scope: Unpack[Scope]) -> AsyncIterator[Listing]:
         """Yield the same objects page by page, so that who keeps little of each never holds all of them.
 
         There is at least one page; all carry the resourceVersion of the first, which is the one to watch from.
         """
 
-    def watch(
-        self, kind: Kind, *, resource_version: str, namespace: str | None = None, labels: str | None = None
-    ) -> AsyncIterator[WatchEvent]:
+    def watch(self, kind: Kind, *, resource_version: str, **scope: Unpack[Scope]) -> AsyncIterator[WatchEvent]:
         """Yield changes after ``resource_version`` until the server closes the stream; `Expired` where it is too old."""
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest:

@@ -7,7 +7,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Unpack
 
 from brood.cluster.port import (
     ApiError,
@@ -17,6 +17,7 @@ from brood.cluster.port import (
     Listing,
     Manifest,
     NotFound,
+    Scope,
     TooManyRequests,
     Unavailable,
     WatchEvent,
@@ -93,27 +94,23 @@ class Disturbed(Process):
         await self._read(f"get {kind} {name}")
         return await super().get(kind, namespace, name)
 
-    async def list(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> Listing:
+    async def list(self, kind: Kind, **scope: Unpack[Scope]) -> Listing:
         await self._read(f"list {kind}")
-        return await super().list(kind, namespace=namespace, labels=labels)
+        return await super().list(kind, **scope)
 
-    async def pages(
-        self, kind: Kind, *, namespace: str | None = None, labels: str | None = None
-    ) -> AsyncIterator[Listing]:
+    async def pages(self, kind: Kind, **scope: Unpack[Scope]) -> AsyncIterator[Listing]:
         await self._read(f"pages {kind}")
-        async for page in super().pages(kind, namespace=namespace, labels=labels):
+        async for page in super().pages(kind, **scope):
             yield page
 
     async def read_log(self, namespace: str, pod: str, *, tail_lines: int | None = None, limit_bytes: int) -> bytes:
         await self._read(f"log {pod}")
         return await super().read_log(namespace, pod, tail_lines=tail_lines, limit_bytes=limit_bytes)
 
-    async def watch(
-        self, kind: Kind, *, resource_version: str, namespace: str | None = None, labels: str | None = None
-    ) -> AsyncIterator[WatchEvent]:
+    async def watch(self, kind: Kind, *, resource_version: str, **scope: Unpack[Scope]) -> AsyncIterator[WatchEvent]:
         """Yield changes late, twice, in another order; or lose some, and say that it is too late to hear of them."""
         await self._read(f"watch {kind}")
-        stream = super().watch(kind, resource_version=resource_version, namespace=namespace, labels=labels)
+        stream = super().watch(kind, resource_version=resource_version, **scope)
         held: list[WatchEvent] = []
         async for event in _closing(stream):
             if not self._faults.strikes(f"event {event.type} {kind} {event.object['metadata'].get('name')}"):

@@ -2,7 +2,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, Self, Unpack, cast
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +18,7 @@ from brood.cluster.port import (
     Listing,
     Manifest,
     Port,
+    Scope,
     TooManyRequests,
     Unavailable,
     WatchEvent,
@@ -71,22 +72,18 @@ class ScriptedPort:
         self.list_errors: list[Exception] = []
         self.streams: list[Callable[[int], AsyncIterator[WatchEvent]]] = []
 
-    async def pages(
-        self, kind: Kind, *, namespace: str | None = None, labels: str | None = None
-    ) -> AsyncIterator[Listing]:
+    async def pages(self, kind: Kind, **scope: Unpack[Scope]) -> AsyncIterator[Listing]:
         self.lists += 1
         if self.list_errors:
             raise self.list_errors.pop(0)
-        for page in self.store.pages(kind, namespace=namespace, labels=labels):
+        for page in self.store.pages(kind, **scope):
             yield page
 
-    def watch(
-        self, kind: Kind, *, resource_version: str, namespace: str | None = None, labels: str | None = None
-    ) -> AsyncIterator[WatchEvent]:
+    def watch(self, kind: Kind, *, resource_version: str, **scope: Unpack[Scope]) -> AsyncIterator[WatchEvent]:
         self.watches.append(resource_version)
         if self.streams:
             return self.streams.pop(0)(int(resource_version))
-        return self.store.watch(kind, resource_version=resource_version, namespace=namespace, labels=labels)
+        return self.store.watch(kind, resource_version=resource_version, **scope)
 
 
 class Failing:

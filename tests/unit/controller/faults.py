@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
-from brood.cluster.port import Kind, Listing, Manifest, Port, Unavailable, WatchEvent
+from brood.cluster.port import Kind, Listing, Manifest, Port, Scope, Unavailable, WatchEvent
 
 
 @dataclass(frozen=True)
@@ -108,23 +108,19 @@ class FaultyPort:
         self._alive()
         return self._alter(await self._port.get(kind, namespace, name))
 
-    async def list(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> Listing:
+    async def list(self, kind: Kind, **scope: Unpack[Scope]) -> Listing:
         self._alive()
-        listing = await self._port.list(kind, namespace=namespace, labels=labels)
+        listing = await self._port.list(kind, **scope)
         return replace(listing, items=[self._alter(one) for one in listing.items])
 
-    async def pages(
-        self, kind: Kind, *, namespace: str | None = None, labels: str | None = None
-    ) -> AsyncIterator[Listing]:
+    async def pages(self, kind: Kind, **scope: Unpack[Scope]) -> AsyncIterator[Listing]:
         self._alive()
-        async for page in self._port.pages(kind, namespace=namespace, labels=labels):
+        async for page in self._port.pages(kind, **scope):
             yield replace(page, items=[self._alter(one) for one in page.items])
 
-    async def watch(
-        self, kind: Kind, *, resource_version: str, namespace: str | None = None, labels: str | None = None
-    ) -> AsyncIterator[WatchEvent]:
+    async def watch(self, kind: Kind, *, resource_version: str, **scope: Unpack[Scope]) -> AsyncIterator[WatchEvent]:
         self._alive()
-        stream = self._port.watch(kind, resource_version=resource_version, namespace=namespace, labels=labels)
+        stream = self._port.watch(kind, resource_version=resource_version, **scope)
         async for event in stream:
             await self.watching.wait()
             self._alive()

@@ -342,12 +342,7 @@ async def test_a_silent_stream_ends(pair: Pair) -> None:
         await released.wait()
 
     server.stream(event("ADDED", named("x")), end=wait)
-    seen = [
-        one
-        async for one in watching.changes_of(
-            port._transport, PODS, resource_version="5", namespace=None, labels=None, silence=0.3
-        )
-    ]
+    seen = [one async for one in watching.changes_of(port._transport, PODS, {}, resource_version="5", silence=0.3)]
     released.set()
     assert len(seen) == 1
 

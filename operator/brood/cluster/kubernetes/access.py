@@ -132,8 +132,10 @@ class Access:
         return {"Authorization": token.strip()} if token.strip() else {}
 
 
-async def open_access(kubeconfig: str | None = None) -> Access:
+async def open_access(kubeconfig: str | None = None, *, context: str | None = None) -> Access:
     """Find the API server: ``kubeconfig``, else ``$KUBECONFIG``, else the cluster we run in, else ``~/.kube/config``.
+
+    With ``context`` it is a kubeconfig's, and that context instead of its current one.
 
     Raises
     ------
@@ -141,9 +143,9 @@ async def open_access(kubeconfig: str | None = None) -> Access:
         If there is none; the message says what was looked at.
     """
     named = kubeconfig or os.environ.get("KUBECONFIG") or ""
-    if not named and os.environ.get(SERVICE_HOST_ENV_NAME):
+    if not named and not context and os.environ.get(SERVICE_HOST_ENV_NAME):
         return await _in_cluster()
-    return await _from_kubeconfig(named or str(Path.home() / ".kube" / "config"), named=bool(named))
+    return await _from_kubeconfig(named or str(Path.home() / ".kube" / "config"), named=bool(named), context=context)
 
 
 async def _in_cluster() -> Access:
@@ -158,7 +160,7 @@ async def _in_cluster() -> Access:
     return Access(configuration, namespace=namespace or "default", reload=reload)
 
 
-async def _from_kubeconfig(paths: str, *, named: bool) -> Access:
+async def _from_kubeconfig(paths: str, *, named: bool, context: str | None) -> Access:
     if not any(Path(path).expanduser().is_file() for path in paths.split(os.pathsep) if path):  # noqa: ASYNC240
         looked = f"no kubeconfig at {paths}"
         raise AccessError(looked if named else f"{looked}, KUBECONFIG is not set, and this is no Pod of a cluster")
@@ -166,17 +168,19 @@ async def _from_kubeconfig(paths: str, *, named: bool) -> Access:
     loaders: list[Any] = []
 
     async def load() -> None:
-        loader = await load_kube_config(paths, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+        loader = await load_kube_config(  # type: ignore[no-untyped-call]
+            paths, context=context, client_configuration=configuration, persist_config=False
+        )
         loaders.append(loader)
 
     await _tried(load)
     (loader,) = loaders
-    context = loader.current_context.get("context") or {}
+    chosen = loader.current_context.get("context") or {}
 
     async def reload() -> None:
         await loader.load_and_set(configuration)
 
-    return Access(configuration, namespace=context.get("namespace") or "default", reload=reload)
+    return Access(configuration, namespace=chosen.get("namespace") or "default", reload=reload)
 
 
 async def _tried(reload: Callable[[], Awaitable[object]]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, Unpack
 
 from brood.cluster.kubernetes.access import Access, open_access
 from brood.cluster.kubernetes.layout import KubernetesLayout
@@ -10,7 +10,7 @@ from brood.cluster.kubernetes.listing import pages_of
 from brood.cluster.kubernetes.resources import RESOURCES, collection_path, object_path, with_query
 from brood.cluster.kubernetes.transport import IN_FLIGHT, MERGE_PATCH, Observer, Transport, decoded, unobserved
 from brood.cluster.kubernetes.watching import changes_of
-from brood.cluster.port import Kind, Listing, Manifest, Unavailable, WatchEvent
+from brood.cluster.port import Kind, Listing, Manifest, Scope, Unavailable, WatchEvent
 
 _CONTAINER: Final = "main"
 _NOT_STARTED: Final = ("is waiting to start", "is not available")
@@ -38,29 +38,21 @@ class KubernetesPort:
         path = with_query(collection_path(kind, namespace), {"limit": "1"})
         await self._transport.call("GET", path, verb="list", kind=kind)
 
-    async def list(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> Listing:
+    async def list(self, kind: Kind, **scope: Unpack[Scope]) -> Listing:
         """List all objects of a kind."""
         version, items = "", []
-        async for page in self.pages(kind, namespace=namespace, labels=labels):
+        async for page in self.pages(kind, **scope):
             version = page.resource_version
             items += page.items
         return Listing(items, version)
 
-    def pages(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> AsyncIterator[Listing]:
+    def pages(self, kind: Kind, **scope: Unpack[Scope]) -> AsyncIterator[Listing]:
         """Yield the same page by page."""
-        return pages_of(self._transport, kind, namespace=namespace, labels=labels)
+        return pages_of(self._transport, kind, scope)
 
-    def watch(
-        self, kind: Kind, *, resource_version: str, namespace: str | None = None, labels: str | None = None
-    ) -> AsyncIterator[WatchEvent]:
+    def watch(self, kind: Kind, *, resource_version: str, **scope: Unpack[Scope]) -> AsyncIterator[WatchEvent]:
         """Yield changes until the server ends the stream, some five minutes later."""
-        return changes_of(
-            self._transport,
-            kind,
-            resource_version=resource_version,
-            namespace=namespace,
-            labels=labels,
-        )
+        return changes_of(self._transport, kind, scope, resource_version=resource_version)
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest:
         """Read one object."""
@@ -121,6 +113,7 @@ class KubernetesPort:
 async def connect(
     *,
     kubeconfig: str | None = None,
+    context: str | None = None,
     in_flight: int = IN_FLIGHT,
     observe: Observer = unobserved,
 ) -> KubernetesPort:
@@ -131,5 +124,5 @@ async def connect(
     AccessError
         If there is no way to an API server.
     """
-    access = await open_access(kubeconfig)
+    access = await open_access(kubeconfig, context=context)
     return KubernetesPort(access, Transport(access, in_flight=in_flight, observe=observe))

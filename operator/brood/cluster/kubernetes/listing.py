@@ -4,17 +4,15 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from brood.cluster.kubernetes.errors import PageExpired
-from brood.cluster.kubernetes.resources import RESOURCES, collection_path, with_query
+from brood.cluster.kubernetes.resources import RESOURCES, scoped_path
 from brood.cluster.kubernetes.transport import Transport, decoded
-from brood.cluster.port import Kind, Listing, Manifest
+from brood.cluster.port import Kind, Listing, Manifest, Scope
 
 PAGE: Final = 500
 """Objects in a page."""
 
 
-async def pages_of(
-    transport: Transport, kind: Kind, *, namespace: str | None, labels: str | None
-) -> AsyncIterator[Listing]:
+async def pages_of(transport: Transport, kind: Kind, scope: Scope) -> AsyncIterator[Listing]:
     """Yield the objects of a kind page by page, all with the resourceVersion of the first page.
 
     A listing that takes longer than the server remembers is not begun anew: the server offers to go on with the
@@ -27,11 +25,11 @@ async def pages_of(
     ApiError
         As any request.
     """
-    path, version, token = collection_path(kind, namespace), "", ""
+    version, token = "", ""
     while True:
-        query = with_query(path, {"limit": str(PAGE), "continue": token, "labelSelector": labels or ""})
+        path = scoped_path(kind, scope, {"limit": str(PAGE), "continue": token})
         try:
-            read = decoded(await transport.call("GET", query, verb="list", kind=kind))
+            read = decoded(await transport.call("GET", path, verb="list", kind=kind))
         except PageExpired as expired:
             if not token or not expired.token or expired.token == token:
                 raise

@@ -1,10 +1,11 @@
 """Where each kind lives on an API server."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from brood.cluster.port import Kind
+from brood.cluster.port import Kind, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,13 @@ def object_path(kind: Kind, namespace: str, name: str, subresource: str | None =
     """Return the path of one object, or of a subresource of it."""
     path = f"{collection_path(kind, namespace)}/{quote(name, safe='')}"
     return f"{path}/{subresource}" if subresource else path
+
+
+def scoped_path(kind: Kind, scope: Scope, query: Mapping[str, str]) -> str:
+    """Return the path of a list or watch of the objects that a scope means."""
+    name = scope.get("name")
+    selectors = {"labelSelector": scope.get("labels") or "", "fieldSelector": f"metadata.name={name}" if name else ""}
+    return with_query(collection_path(kind, scope.get("namespace")), {**query, **selectors})
 
 
 def with_query(path: str, parameters: dict[str, str]) -> str:

@@ -8,9 +8,9 @@ import aiohttp
 import orjson
 
 from brood.cluster.kubernetes.errors import error_of_status
-from brood.cluster.kubernetes.resources import collection_path, with_query
+from brood.cluster.kubernetes.resources import scoped_path
 from brood.cluster.kubernetes.transport import Transport, unanswered
-from brood.cluster.port import Kind, Unavailable, WatchEvent
+from brood.cluster.port import Kind, Scope, Unavailable, WatchEvent
 
 WATCH_SECONDS: Final = (270, 330)
 """The server is asked to end a watch after so long; spread, so that not all watches end at once."""
@@ -24,10 +24,9 @@ _EVENTS: Final = ("ADDED", "MODIFIED", "DELETED", "BOOKMARK")
 async def changes_of(
     transport: Transport,
     kind: Kind,
+    scope: Scope,
     *,
     resource_version: str,
-    namespace: str | None,
-    labels: str | None,
     silence: float = SILENCE_SECONDS,
 ) -> AsyncIterator[WatchEvent]:
     """Yield the changes after a version until the server ends the stream, or has been silent for too long.
@@ -44,9 +43,8 @@ async def changes_of(
         "allowWatchBookmarks": "true",
         "resourceVersion": resource_version,
         "timeoutSeconds": str(random.randint(*WATCH_SECONDS)),  # noqa: S311 - spreads load, guards nothing
-        "labelSelector": labels or "",
     }
-    path = with_query(collection_path(kind, namespace), query)
+    path = scoped_path(kind, scope, query)
     async with transport.stream(path, kind=kind, silence=silence) as content:
         async for line in lines_of(content, what=f"watch {kind.value}"):
             yield _event(line)

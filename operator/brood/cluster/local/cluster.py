@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, Unpack
 
 from brood.cluster.local.layout import LocalLayout
 from brood.cluster.local.logs import last_lines
 from brood.cluster.local.node import LocalNode
 from brood.cluster.local.store import ObjectStore
-from brood.cluster.port import Kind, Listing, Manifest, WatchEvent
+from brood.cluster.port import Kind, Listing, Manifest, Scope, WatchEvent
 
 
 def _utc_now() -> datetime:
@@ -61,22 +61,18 @@ class LocalCluster:
     ) -> None:
         await self.close()
 
-    async def list(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> Listing:
+    async def list(self, kind: Kind, **scope: Unpack[Scope]) -> Listing:
         """List objects."""
-        return self.store.list(kind, namespace=namespace, labels=labels)
+        return self.store.list(kind, **scope)
 
-    async def pages(
-        self, kind: Kind, *, namespace: str | None = None, labels: str | None = None
-    ) -> AsyncIterator[Listing]:
+    async def pages(self, kind: Kind, **scope: Unpack[Scope]) -> AsyncIterator[Listing]:
         """List objects page by page."""
-        for page in self.store.pages(kind, namespace=namespace, labels=labels):
+        for page in self.store.pages(kind, **scope):
             yield page
 
-    def watch(
-        self, kind: Kind, *, resource_version: str, namespace: str | None = None, labels: str | None = None
-    ) -> AsyncIterator[WatchEvent]:
+    def watch(self, kind: Kind, *, resource_version: str, **scope: Unpack[Scope]) -> AsyncIterator[WatchEvent]:
         """Yield changes after ``resource_version`` until the cluster is closed."""
-        return self.store.watch(kind, resource_version=resource_version, namespace=namespace, labels=labels)
+        return self.store.watch(kind, resource_version=resource_version, **scope)
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest:
         """Read one object."""

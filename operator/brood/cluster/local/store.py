@@ -6,7 +6,7 @@ import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal, Unpack, cast
 
 import orjson
 
@@ -19,7 +19,7 @@ from brood.cluster.local.owners import Owners
 from brood.cluster.local.preconditions import check_preconditions
 from brood.cluster.local.selectors import label_selector
 from brood.cluster.local.shelf import Key, Shelf
-from brood.cluster.port import AlreadyExists, Conflict, Invalid, Kind, Listing, Manifest, NotFound, WatchEvent
+from brood.cluster.port import AlreadyExists, Conflict, Invalid, Kind, Listing, Manifest, NotFound, Scope, WatchEvent
 
 EVENTS_KEPT = 1000
 """An API server forgets Events after an hour; here the oldest go."""
@@ -84,19 +84,19 @@ class ObjectStore:
             raise NotFound(f'{RESOURCES[kind]} "{name}" not found')
         return found
 
-    def list(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> Listing:
+    def list(self, kind: Kind, **scope: Unpack[Scope]) -> Listing:
         """List objects in the order of their creation; raises `Invalid` for a selector that is none."""
-        pages = self.pages(kind, namespace=namespace, labels=labels)
+        pages = self.pages(kind, **scope)
         return Listing([one for page in pages for one in page.items], str(self._version))
 
-    def pages(self, kind: Kind, *, namespace: str | None = None, labels: str | None = None) -> Iterator[Listing]:
+    def pages(self, kind: Kind, **scope: Unpack[Scope]) -> Iterator[Listing]:
         """List objects in pages. What is written meanwhile may show in a later page, and follows in a watch too."""
         shelf, version = self._shelves[kind], str(self._version)
-        wanted = label_selector(labels) if labels else None
+        wanted, namespace = _interest(scope), scope.get("namespace")
         page: list[Manifest] = []
         for key in [*shelf]:
             found = shelf.get(key) if namespace in (None, key[0]) else None
-            if found is None or (wanted is not None and not wanted(found["metadata"].get("labels") or {})):
+            if found is None or (wanted is not None and not wanted(found)):
                 continue
             page.append(found)
             if len(page) == PAGE:
@@ -104,20 +104,9 @@ class ObjectStore:
                 page = []
         yield Listing(page, version)
 
-    def watch(
-        self, kind: Kind, *, resource_version: str, namespace: str | None = None, labels: str | None = None
-    ) -> AsyncIterator[WatchEvent]:
+    def watch(self, kind: Kind, *, resource_version: str, **scope: Unpack[Scope]) -> AsyncIterator[WatchEvent]:
         """Yield the changes after that version; `brood.cluster.port.Expired` where they are no longer known."""
-        wanted = label_selector(labels) if labels else None
-
-        def interest(manifest: Manifest) -> bool:
-            meta = manifest["metadata"]
-            return (namespace is None or meta["namespace"] == namespace) and (
-                wanted is None or wanted(meta.get("labels") or {})
-            )
-
-        everything = namespace is None and wanted is None
-        return self._histories[kind].follow(int(resource_version or 0), None if everything else interest)
+        return self._histories[kind].follow(int(resource_version or 0), _interest(scope))
 
     # --- Writing ----------------------------------------------------------------------------------------------------
 
@@ -285,3 +274,21 @@ def _copied(kind: Kind, manifest: Mapping[str, Any]) -> Manifest:
 
 def _without_system_fields(meta: Mapping[str, Any] | None) -> dict[str, Any]:
     return {key: value for key, value in (meta or {}).items() if key not in _SYSTEM_FIELDS and key != "resourceVersion"}
+
+
+def _interest(scope: Scope) -> Callable[[Manifest], bool] | None:
+    """Return the test of a scope; None for one that means everything."""
+    namespace, name, labels = scope.get("namespace"), scope.get("name"), scope.get("labels")
+    wanted = label_selector(labels) if labels else None
+    if namespace is None and name is None and wanted is None:
+        return None
+
+    def interest(manifest: Manifest) -> bool:
+        meta = manifest["metadata"]
+        return (
+            namespace in (None, meta["namespace"])
+            and name in (None, meta["name"])
+            and (wanted is None or wanted(meta.get("labels") or {}))
+        )
+
+    return interest

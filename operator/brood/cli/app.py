@@ -14,8 +14,15 @@ import typer
 from brood import __version__
 from brood.cli.commands.lint import lint
 from brood.cli.commands.operator import operator
+from brood.cli.commands.rerun import rerun
 from brood.cli.commands.run import run
-from brood.cli.findings import EXIT_REFUSED, CommandError, InputRefusedError
+from brood.cli.commands.steer import interrupt, resume, suspend, terminate
+from brood.cli.commands.submit import submit
+from brood.cli.commands.tree import tree
+from brood.cli.commands.wait import wait
+from brood.cli.commands.watch import watch
+from brood.cli.commands.why import why
+from brood.cli.findings import EXIT_INTERRUPTED, EXIT_REFUSED, CommandError, InputRefusedError
 
 app = typer.Typer(
     name="brood",
@@ -48,7 +55,7 @@ def brood(
     """
 
 
-for command in (run, lint, operator):
+for command in (run, lint, submit, rerun, watch, tree, why, wait, interrupt, terminate, suspend, resume, operator):
     app.command()(command)
 
 
@@ -65,6 +72,8 @@ def main() -> None:
     except CommandError as error:
         typer.echo(str(error), err=True)
         sys.exit(EXIT_REFUSED)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()

@@ -53,12 +53,36 @@ class Run:
 
 @dataclass(slots=True)
 class Bundle:
-    """Everything that the files hold. ``unreadable`` are definitions (namespace, name) that are there, but wrong."""
+    """Everything that the files hold. ``unreadable`` are definitions (namespace, name) that are there, but wrong.
 
+    ``namespace`` is the one of objects that name none; ``local`` says that they are run here, once, and not on a cluster.
+    """
+
+    namespace: str = DEFAULT_NAMESPACE
+    local: bool = True
     definitions: list[Definition] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     unreadable: set[tuple[str, str]] = field(default_factory=set)
+
+    def manifest(self, document: Document) -> dict[str, Any]:
+        """Return the object as it is created.
+
+        What a server sets, status and owners stay out, as in ``kubectl create``. In a local run also
+        ``ttlSecondsAfterFinished``, because results are read after the end, and ``schedule``, because a definition is
+        run once, now.
+        """
+        metadata = document.value["metadata"]
+        kept = {key: metadata[key] for key in ("name", "generateName", "labels", "annotations") if metadata.get(key)}
+        dropped = ("ttlSecondsAfterFinished", "schedule") if self.local else ()
+        spec = {key: value for key, value in document.value["spec"].items() if key not in dropped}
+        kept["namespace"] = metadata.get("namespace") or self.namespace
+        return {"apiVersion": API_VERSION, "kind": document.value["kind"], "metadata": kept, "spec": spec}
+
+    @property
+    def namespaces(self) -> set[str]:
+        """The namespaces of all objects."""
+        return {one.namespace for one in self.definitions} | {one.namespace for one in self.runs}
 
     def named(self, namespace: str, name: str) -> Definition | None:
         """Return the definition of that name."""
@@ -80,9 +104,9 @@ def finding(document: Document, subject: str, path: str, message: str, *, rule: 
     return Finding(document.file, line, column, subject, path, message + hint, rule)
 
 
-def read_bundle(documents: Iterable[Document]) -> Bundle:
+def read_bundle(documents: Iterable[Document], *, namespace: str = DEFAULT_NAMESPACE, local: bool = True) -> Bundle:
     """Read documents as objects; whatever is wrong with one of them by itself is among the findings."""
-    bundle = Bundle()
+    bundle = Bundle(namespace=namespace, local=local)
     seen: dict[tuple[str, str, str], Document] = {}
     for document in documents:
         envelope = list(_envelope(document))
@@ -90,16 +114,16 @@ def read_bundle(documents: Iterable[Document]) -> Bundle:
         if envelope:
             continue
         kind, metadata = document.value["kind"], document.value["metadata"]
-        namespace, name = metadata.get("namespace") or DEFAULT_NAMESPACE, metadata.get("name") or ""
-        before = seen.setdefault((kind, namespace, name), document) if name else document
+        where, name = metadata.get("namespace") or namespace, metadata.get("name") or ""
+        before = seen.setdefault((kind, where, name), document) if name else document
         if before is not document:
             message = f"there is another {kind} {name} in {before.file}:{before.line}; rename one of them"
             bundle.findings.append(finding(document, f"{kind} {name}", "metadata.name", message))
             continue
         if kind == "JobDefinition":
-            _read_definition(bundle, document, namespace, name)
+            _read_definition(bundle, document, where, name)
         else:
-            _read_run(bundle, document, namespace, name or str(metadata["generateName"]))
+            _read_run(bundle, document, where, name or str(metadata["generateName"]))
     return bundle
 
 
@@ -180,17 +204,3 @@ def _parsed(bundle: Bundle, document: Document, subject: str) -> JobDefinition |
     except InvalidManifest as error:
         bundle.findings += [finding(document, subject, one.path, one.message) for one in error.problems]
         return None
-
-
-def manifest_of(document: Document) -> dict[str, Any]:
-    """Return the object as it is created on the local cluster.
-
-    What a server sets, status and owners stay out, as in ``kubectl create``. ``ttlSecondsAfterFinished`` too, because
-    results are read after the end, and ``schedule``, because a definition is run once, now.
-    """
-    metadata = document.value["metadata"]
-    kept = {key: metadata[key] for key in ("name", "generateName", "labels", "annotations") if metadata.get(key)}
-    dropped = ("ttlSecondsAfterFinished", "schedule")
-    spec = {key: value for key, value in document.value["spec"].items() if key not in dropped}
-    kept["namespace"] = metadata.get("namespace") or DEFAULT_NAMESPACE
-    return {"apiVersion": API_VERSION, "kind": document.value["kind"], "metadata": kept, "spec": spec}

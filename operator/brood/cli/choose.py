@@ -8,8 +8,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from brood.api.base import API_VERSION, reserved_name_problem
+from brood.api.jobdefinition import JobDefinitionSpec
 from brood.api.jobrun import JobRunSpec
-from brood.cli.bundle import NAME_LENGTH, Bundle, Definition, Run, manifest_of, name_problem
+from brood.cli.bundle import NAME_LENGTH, Bundle, Definition, Run, name_problem
 from brood.cli.findings import refuse
 from brood.cli.references import params_problem
 
@@ -79,12 +80,13 @@ def apply_wishes(bundle: Bundle, wishes: Wishes) -> None:
 def choose_runs(bundle: Bundle, wishes: Wishes) -> list[dict[str, Any]]:
     """Return the manifests of the root runs to create, in the order of the files; raises `InputRefusedError`."""
     if not bundle.runs:
-        return [_of_definition(_definition(bundle, wishes.definition), wishes)]
-    return [_of_run(run) for run in bundle.runs]
+        chosen = _definition(bundle, wishes.definition)
+        return [run_of(chosen.name, chosen.spec, wishes, namespace=chosen.namespace)]
+    return [_of_run(bundle, run) for run in bundle.runs]
 
 
-def _of_run(run: Run) -> dict[str, Any]:
-    manifest = manifest_of(run.document)
+def _of_run(bundle: Bundle, run: Run) -> dict[str, Any]:
+    manifest = bundle.manifest(run.document)
     if run.spec.params:
         manifest["spec"]["params"] = dict(run.spec.params)
     if not run.name.endswith("-"):
@@ -125,18 +127,23 @@ def _uncalled(definitions: Sequence[Definition]) -> list[Definition]:
     ]
 
 
-def _of_definition(definition: Definition, wishes: Wishes) -> dict[str, Any]:
-    problem = params_problem(definition.spec.params, wishes.params, definition.subject)
+def run_of(definition: str, asked: JobDefinitionSpec, wishes: Wishes, *, namespace: str) -> dict[str, Any]:
+    """Return a run of a definition with the params of the command line; raises `InputRefusedError`."""
+    problem = params_problem(asked.params, wishes.params, f"JobDefinition {definition}")
     if problem:
         raise refuse(f"{problem}; params are given as -p NAME=value", subject="-p" if wishes.params else "")
-    suffix = "".join(secrets.choice(_SUFFIX) for _ in range(_SUFFIX_LENGTH))
-    name = wishes.name or f"{definition.name[: NAME_LENGTH - _SUFFIX_LENGTH - 1].rstrip('-.')}-{suffix}"
-    spec: dict[str, Any] = {"definitionRef": {"name": definition.name}}
+    spec: dict[str, Any] = {"definitionRef": {"name": definition}}
     if wishes.params:
         spec["params"] = dict(wishes.params)
     _checked(spec)
-    metadata = {"name": name, "namespace": definition.namespace}
+    metadata = {"name": wishes.name or fresh_name(definition), "namespace": namespace}
     return {"apiVersion": API_VERSION, "kind": "JobRun", "metadata": metadata, "spec": spec}
+
+
+def fresh_name(stem: str) -> str:
+    """Return a name that nothing has, which begins like that."""
+    suffix = "".join(secrets.choice(_SUFFIX) for _ in range(_SUFFIX_LENGTH))
+    return f"{stem[: NAME_LENGTH - _SUFFIX_LENGTH - 1].rstrip('-.')}-{suffix}"
 
 
 def _checked(spec: dict[str, Any]) -> JobRunSpec:

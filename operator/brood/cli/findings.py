@@ -8,6 +8,9 @@ from typing import Final
 EXIT_REFUSED: Final = 2
 """Exit code where the input was refused and nothing ran."""
 
+EXIT_INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 
 class Severity(StrEnum):
     """How bad a finding is."""

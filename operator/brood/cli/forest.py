@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from brood.api.labels import ATTEMPT
 from brood.cluster.parse import parse_run
 from brood.cluster.port import Manifest
 from brood.views import RunView
@@ -61,10 +62,21 @@ class Forest:
         """Return the child run that a row names."""
         return self.view((parent.meta.namespace, name))
 
+    def views(self) -> Iterator[RunView]:
+        """Yield all runs."""
+        for key in self._manifests:
+            view = self.view(key)
+            if view is not None:
+                yield view
+
     def ended(self, key: Key) -> bool:
         """Whether a run has ended or is gone."""
         view = self.view(key)
         return key in self.gone or (view is not None and view.status.phase is not None and view.status.phase.ended)
+
+    def manifests(self) -> Iterator[Manifest]:
+        """Yield all runs as stored."""
+        yield from self._manifests.values()
 
     def below(self, key: Key) -> Iterator[Manifest]:
         """Yield every run below a root, parents first, oldest first: O(runs)."""
@@ -80,6 +92,34 @@ class Forest:
             found.sort(key=_age)
             yield from found
             level = found
+
+
+class Children:
+    """The child runs of a forest by parent, task and item, as they are now; of several attempts the newest."""
+
+    def __init__(self, forest: Forest) -> None:
+        self._forest = forest
+        self._newest: dict[tuple[str, str], dict[int, Manifest]] = {}
+        for manifest in forest.manifests():
+            parent = manifest["spec"].get("parentRef")
+            if parent is None:
+                continue
+            places = self._newest.setdefault((parent["uid"], parent["task"]), {})
+            index = parent.get("index", -1)
+            if index not in places or _attempt(manifest) > _attempt(places[index]):
+                places[index] = manifest
+
+    def of(self, run: RunView, task: str) -> Iterator[RunView]:
+        """Yield the child run of a task, or of each of its items in their order."""
+        places = self._newest.get((run.meta.uid, task), {})
+        for index in sorted(places):
+            view = self._forest.view(key_of(places[index]))
+            if view is not None:
+                yield view
+
+
+def _attempt(manifest: Manifest) -> int:
+    return int((manifest["metadata"].get("labels") or {}).get(ATTEMPT, 1))
 
 
 def _age(manifest: Manifest) -> tuple[str, int, str]:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from brood.cli.completion import complete_run
+
 
 class Format(StrEnum):
     """How a result is printed."""
@@ -28,7 +30,10 @@ Files = Annotated[
     list[str],
     typer.Argument(metavar="FILE", help="YAML or JSON files, directories of such files, or - for standard input."),
 ]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of a JobRun.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of a JobRun.", autocompletion=complete_run)]
+RunNames = Annotated[
+    list[str], typer.Argument(metavar="RUN", help="Names of JobRuns, roots or children.", autocompletion=complete_run)
+]
 Params = Annotated[
     list[str] | None,
     typer.Option("--param", "-p", metavar="NAME=value", help="A param of the run; may be repeated."),
@@ -88,4 +93,30 @@ class RunOptions:
             help="Which definition to run, if the files hold several and no JobRun.",
         ),
     ] = None
+    no_color: NoColor = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitOptions:
+    """What was asked for on the command line of `brood submit`."""
+
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE|DEFINITION", help="Files as for brood run, or a JobDefinition of the cluster."),
+    ]
+    params: Params = None
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the run. Default: made up.")] = None
+    definition: Annotated[
+        str | None,
+        typer.Option("--definition", "-d", metavar="NAME", help="Which one to run, if the files hold several."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AfterOptions:
+    """What is done once a run is created."""
+
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for its end; the exit code is its result.")] = False
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show its live tree to its end.")] = False
+    output: Output = ObjectFormat.TEXT
     no_color: NoColor = False

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from brood.cli.bundle import manifest_of, read_bundle
+from brood.cli.bundle import read_bundle
 from brood.cli.choose import Wishes, apply_wishes, choose_runs, parse_params
 from brood.cli.findings import InputRefusedError
+from brood.cli.graphs import Graphs
 from brood.cli.manifests import load_documents
 from brood.cli.options import RunOptions
 from brood.cli.references import check_references
-from brood.cli.rows import Predecessors
-from brood.cli.waits import waits_in
 from brood.cluster.port import Manifest
 
 
@@ -20,7 +19,7 @@ class Plan:
 
     definitions: Sequence[Manifest]
     runs: Sequence[Manifest]
-    predecessors: Predecessors
+    graphs: Graphs
 
     @property
     def title(self) -> str:
@@ -38,7 +37,7 @@ def prepare(options: RunOptions) -> Plan:
     if bundle.findings:
         raise InputRefusedError(bundle.findings)
     return Plan(
-        definitions=[manifest_of(one.document) for one in bundle.definitions],
+        definitions=[bundle.manifest(one.document) for one in bundle.definitions],
         runs=choose_runs(bundle, wishes),
-        predecessors=waits_in(bundle.definitions),
+        graphs=Graphs(bundle.definitions),
     )

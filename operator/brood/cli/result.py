@@ -70,14 +70,15 @@ async def text_lines(port: Port, forest: Forest, layout: LocalLayout) -> list[st
         view, manifest = forest.view(key), forest.manifest(key)
         if view is None or manifest is None:
             continue
-        lines += ["", _headline(view)]
+        lines += ["", headline(view)]
         lines += _outputs(await outputs_of(port, manifest))
         lines += _artifacts(forest, key, view, volumes=layout.state / "volumes")
         lines += _failures(forest, key, view, layout)
     return lines
 
 
-def _headline(view: RunView) -> str:
+def headline(view: RunView) -> str:
+    """Return a line that tells how a run ended: ``encode-42 Succeeded (7 tasks, 12s)``."""
     status = view.status
     took = span(status.start_time, status.completion_time)
     facts = [plural(status.summary.total, "task") if status.summary else "", took]

@@ -7,7 +7,7 @@ from typing import Final
 
 from brood.api.phases import RunPhase, TaskPhase
 from brood.api.status import ItemsStatus, TaskStatus
-from brood.cli.forest import Forest
+from brood.cli.forest import Children, Forest
 from brood.cli.wording import one_line, shorten_list, span
 from brood.views import RunView
 
@@ -22,7 +22,8 @@ class Row:
     """One line of the tree.
 
     ``ancestors_last`` says for each ancestor below the root, outermost first, and for the row itself, whether it is the
-    last of its siblings. ``detail`` answers why it is not running, or what became of it.
+    last of its siblings. ``detail`` answers why it is not running, or what became of it. ``path`` names it from its root
+    run on: ``encode-42/encode[3]/split``. ``run`` is the run, or the one that the task is of.
     """
 
     name: str
@@ -32,6 +33,9 @@ class Row:
     duration: str = ""
     detail: str = ""
     items: ItemsStatus | None = None
+    path: str = ""
+    task: TaskStatus | None = None
+    run: RunView | None = None
 
     @property
     def quiet(self) -> bool:
@@ -39,9 +43,15 @@ class Row:
         return self.phase in ("Succeeded", "Skipped")
 
 
-def rows_of(forest: Forest, run: RunView, *, now: datetime, predecessors: Predecessors) -> list[Row]:
-    """Return the rows of a root run and everything below it, in the order of the definition."""
-    return list(_run_rows(_Walk(forest=forest, now=now, predecessors=predecessors), run, run.meta.name, ()))
+def rows_of(
+    forest: Forest, run: RunView, *, now: datetime, predecessors: Predecessors, items: bool = False
+) -> list[Row]:
+    """Return the rows of a root run and everything below it, in the order of the definition.
+
+    With ``items`` the run of each item of a fan-out has rows of its own.
+    """
+    walk = _Walk(forest, now, predecessors, children=Children(forest) if items else None)
+    return list(_run_rows(walk, run, run.meta.name, run.meta.name, ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +59,10 @@ class _Walk:
     forest: Forest
     now: datetime
     predecessors: Predecessors
+    children: Children | None
 
 
-def _run_rows(walk: _Walk, run: RunView, name: str, last: tuple[bool, ...]) -> Iterator[Row]:
+def _run_rows(walk: _Walk, run: RunView, name: str, path: str, last: tuple[bool, ...]) -> Iterator[Row]:
     status = run.status
     phase = status.phase or RunPhase.PENDING
     yield Row(
@@ -61,8 +72,10 @@ def _run_rows(walk: _Walk, run: RunView, name: str, last: tuple[bool, ...]) -> I
         ancestors_last=last,
         duration=span(status.start_time, status.completion_time or walk.now),
         detail=_run_detail(run),
+        path=path,
+        run=run,
     )
-    yield from _task_rows(walk, run, last)
+    yield from _task_rows(walk, run, path, last)
 
 
 def _run_detail(run: RunView) -> str:
@@ -77,26 +90,43 @@ def _run_detail(run: RunView) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _task_rows(walk: _Walk, run: RunView, last: tuple[bool, ...]) -> Iterator[Row]:
+def _task_rows(walk: _Walk, run: RunView, path: str, last: tuple[bool, ...]) -> Iterator[Row]:
     entries = (*run.status.tasks, *run.status.handlers)
-    waits = walk.predecessors(run) if any(row.phase is TaskPhase.PENDING for row in run.status.tasks) else {}
-    phases = {row.name: row.phase for row in run.status.tasks}
+    waits = waiting_for(run, walk.predecessors)
     for at, task in enumerate(entries):
-        here = (*last, at == len(entries) - 1)
+        here, there = (*last, at == len(entries) - 1), f"{path}/{task.name}"
         handler = at >= len(run.status.tasks)
-        waiting = [name for name in waits.get(task.name, ()) if name in phases and not phases[name].ended]
-        child = walk.forest.child(run, task.child_name) if task.child_name and task.items is None else None
         yield Row(
             name=f"{task.name} (handler)" if handler else task.name,
             phase=task.phase,
             is_run=False,
             ancestors_last=here,
             duration=span(task.start_time, task.completion_time or walk.now) if task.start_time else "",
-            detail=task_detail(task, waiting=() if handler else waiting),
+            detail=task_detail(task, waiting=() if handler else waits.get(task.name, ())),
             items=task.items,
+            path=there,
+            task=task,
+            run=run,
         )
-        if child is not None:
-            yield from _run_rows(walk, child, child.meta.name, (*here, True))
+        if task.items is not None:
+            items = [*walk.children.of(run, task.name)] if walk.children else []
+            for item in items:
+                yield from _run_rows(walk, item, item.meta.name, f"{there}[{item.index}]", (*here, item is items[-1]))
+        elif task.child_name and (child := walk.forest.child(run, task.child_name)):
+            yield from _run_rows(walk, child, child.meta.name, there, (*here, True))
+
+
+def waiting_for(run: RunView, predecessors: Predecessors) -> dict[str, list[str]]:
+    """Return the unfinished tasks that each pending task of a run waits for."""
+    phases = {row.name: row.phase for row in run.status.tasks}
+    if TaskPhase.PENDING not in phases.values():
+        return {}
+    before = predecessors(run)
+    return {
+        name: [one for one in before.get(name, ()) if one in phases and not phases[one].ended]
+        for name, phase in phases.items()
+        if phase is TaskPhase.PENDING
+    }
 
 
 def task_detail(task: TaskStatus, *, waiting: Sequence[str] = ()) -> str:

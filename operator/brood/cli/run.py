@@ -6,17 +6,14 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
-
+from brood.cli.display import display_on
 from brood.cli.follow import Follower, StuckError
+from brood.cli.kept import save
 from brood.cli.options import Format, RunOptions
-from brood.cli.plain import PlainDisplay
 from brood.cli.prepare import Plan, prepare
 from brood.cli.result import EXIT_NOT_SUCCEEDED, exit_code, json_lines, text_lines
-from brood.cli.rows import Predecessors
 from brood.cli.statedir import LOG_FILE, state_directory
 from brood.cli.stopping import Stopping
-from brood.cli.tree import Display, TreeDisplay
 
 
 def run(options: RunOptions) -> int:
@@ -36,7 +33,8 @@ async def _run(plan: Plan, options: RunOptions, directory: Path) -> int:
     stopping = Stopping()
     with stopping.listening():
         async with embedded_operator(directory) as operator:
-            display = _display(options, plan.predecessors)
+            stream = sys.stderr if options.output is Format.JSON else sys.stdout  # which is left to the result then
+            display = display_on(stream, plan.graphs.predecessors, no_color=options.no_color)
             follower = Follower(operator.port, display, stopping=stopping, clock=_now)
             try:
                 await follower.begin(plan.definitions, plan.runs)
@@ -45,21 +43,13 @@ async def _run(plan: Plan, options: RunOptions, directory: Path) -> int:
             finally:
                 follower.close()
             forest = follower.forest
+            await save(operator.port, directory)
             if options.output is Format.JSON:
                 _write(await json_lines(operator.port, forest, children=options.children))
             else:
                 lines = [*await text_lines(operator.port, forest, operator.port.layout), "", *_places(directory)]
                 _write("".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))
             return exit_code(forest) if follower.complete else EXIT_NOT_SUCCEEDED
-
-
-def _display(options: RunOptions, predecessors: Predecessors) -> Display:
-    """Choose the tree for a terminal and lines for everything else; stdout is left to the result where that is JSON."""
-    stream = sys.stderr if options.output is Format.JSON else sys.stdout
-    console = Console(file=stream, no_color=True if options.no_color else None, highlight=False, soft_wrap=False)
-    if console.is_terminal and not console.is_dumb_terminal:
-        return TreeDisplay(console, predecessors)
-    return PlainDisplay(stream)
 
 
 def _places(directory: Path) -> list[str]:

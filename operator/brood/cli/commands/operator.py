@@ -93,10 +93,11 @@ class OperatorOptions:
 
 @with_groups
 def operator(options: OperatorOptions) -> None:
-    """Work on a Kubernetes cluster: bring the JobRuns in it to their end.
+    """Work on a Kubernetes cluster as its operator.
 
-    Needs the CustomResourceDefinitions (kubectl apply -f crds/) and the rights in deploy/rbac.yaml. Several may run at
-    once: one leads, the others stand by and take over when it stops or dies.
+    It brings the JobRuns of the cluster to their end. It needs the CustomResourceDefinitions (kubectl apply -f
+    crds/) and the rights in deploy/rbac.yaml. Several may run at once: one leads, the others stand by and take over
+    when it stops or dies.
 
     For example:
 

@@ -8,10 +8,11 @@ from brood.cli.options import Format, RunOptions
 
 @with_groups
 def run(options: RunOptions) -> None:
-    """Run the JobRuns of FILEs on this machine, without a cluster, and follow them to their end.
+    """Run JobRuns on this machine, without a cluster.
 
-    Pods become processes; images are ignored. Without a JobRun in the files, the JobDefinition is run with the params
-    of -p. Ctrl-C interrupts: what runs may finish, nothing new starts. A second one terminates.
+    The JobRuns of FILEs are followed to their end. Pods become processes; images are ignored. Without a JobRun in
+    the files, the JobDefinition is run with the params of -p. Ctrl-C interrupts: what runs may finish, nothing new
+    starts. A second one terminates.
 
     For example:
 

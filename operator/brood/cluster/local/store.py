@@ -134,6 +134,10 @@ class ObjectStore:
             self._discard(kind, key, meta["uid"])  # its owner is gone already
         return stored
 
+    def restore(self, kind: Kind, manifest: Manifest) -> None:
+        """Take in an object as another store kept it: uid, times and status are its own."""
+        self._put(kind, manifest, None)
+
     def patch(
         self,
         kind: Kind,

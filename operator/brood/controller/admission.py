@@ -161,7 +161,11 @@ class Admission:
             orphans=tuple(sorted(orphans)),
             waiters=tuple(waiters),
             max_active=min(sizes, default=None),
-            replacing=frozenset(one.meta.uid for one in waiters if self._locks[one.meta.uid][1].policy == "Replace"),
+            replacing={
+                one.meta.uid: wanted.max_active
+                for one in waiters
+                if (wanted := self._locks[one.meta.uid][1]).policy == "Replace"
+            },
         )
 
     def _queue(self, slot: Slot) -> _Queue:

@@ -58,7 +58,7 @@ def admit(snapshot: Snapshot, now: datetime) -> Plan:
         return _refuse(snapshot, now, RunReason.INVALID_PARAMS, snapshot.lock_problem)
     if run.spec.suspend and not begun:
         return _wait(snapshot, now, RunPhase.SUSPENDED, WaitingReason.SUSPENDED, "spec.suspend is true")
-    newcomer = replacer(run, snapshot.lock_state)
+    newcomer = replacer(run, snapshot.lock, snapshot.lock_state)
     if newcomer is not None:
         return _refuse(snapshot, now, RunReason.REPLACED, f"replaced by {newcomer.meta.name}", cancel_rows=True)
     answer = admission(run, snapshot.lock, snapshot.lock_state)

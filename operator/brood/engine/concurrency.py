@@ -82,31 +82,37 @@ def admission(run: RunView, lock: Lock | None, state: LockState) -> Admission:
     return Admission("wait", f"{holders}{more}; position {position}")
 
 
-def replacer(run: RunView, state: LockState) -> RunView | None:
+def replacer(run: RunView, lock: Lock | None, state: LockState) -> RunView | None:
     """Return the waiting run that takes a holder's or older waiter's place by the policy Replace, None for nobody.
 
     A newcomer ends every older waiter, and as many holders as it needs to enter, the least and oldest first; never one of a higher
-    priority, for which it waits.
+    priority. Where those alone leave no room for it, it waits and ends no holder.
     """
+    entered = run.status.start_time is not None
     newcomers = [
         one
         for one in state.waiters
         if one.meta.uid in state.replacing
         and one.meta.uid != run.meta.uid
-        and _age(one) > _age(run)
+        and (entered or _age(one) > _age(run))
         and one.spec.priority >= run.spec.priority
     ]
-    if not newcomers:
+    if lock is None or not entered:
+        return max(newcomers, key=_age, default=None)
+    newest = max(newcomers, key=lambda one: (one.spec.priority, _age(one)), default=None)
+    if newest is None:
         return None
-    newest = max(newcomers, key=_age)
-    if run.status.start_time is None:
-        return newest
     held = [run, *state.holders]
-    over = len(held) + len(state.orphans) + 1 - (state.max_active or 1)
+    sizes = [lock.max_active, state.max_active, state.replacing[newest.meta.uid]]
+    room = min(size for size in sizes if size is not None) - 1
+    stronger = sum(one.spec.priority > newest.spec.priority for one in (*held, *state.waiters))
     weaker = sorted(
         (one for one in held if one.spec.priority <= newest.spec.priority),
         key=lambda one: (one.spec.priority, _age(one)),
     )
+    if stronger > room:
+        return None
+    over = stronger + len(weaker) + len(state.orphans) - room
     return newest if run.meta.uid in {one.meta.uid for one in weaker[: max(over, 0)]} else None
 
 

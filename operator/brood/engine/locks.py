@@ -35,7 +35,7 @@ class LockState:
     orphans: tuple[str, ...] = ()
     waiters: tuple[RunView, ...] = ()
     max_active: int | None = None
-    replacing: frozenset[str] = frozenset()  # uids of the waiters whose policy is Replace
+    replacing: Mapping[str, int] = field(default_factory=dict)  # uid of each waiter that replaces -> its maxActiveRuns
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def replaced_by(draft: Draft) -> str:
     seen = get_condition(draft.run.status.conditions, ConditionType.INTERRUPTED)
     if seen is not None and seen.reason == RunReason.REPLACED:
         return seen.message
-    newcomer = replacer(draft.run, draft.snapshot.lock_state)
+    newcomer = replacer(draft.run, draft.snapshot.lock, draft.snapshot.lock_state)
     return "" if newcomer is None else f"replaced by {newcomer.meta.name}"
 
 

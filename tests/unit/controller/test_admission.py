@@ -193,4 +193,4 @@ def test_holders_are_told_of_a_newcomer_that_replaces_them(index: Index) -> None
     index.told.clear()
     index.enter(run("c"), Lock("key", 1, "Replace"))
     assert index.told == [["b", "c", "a"]]
-    assert index.state(waiting, LOCK).replacing == {"uid-c"}
+    assert index.state(waiting, LOCK).replacing == {"uid-c": 1}

@@ -202,7 +202,7 @@ class Objects:
         holders: list[RunView] = []
         waiters: list[RunView] = []
         limits: list[int] = []
-        replacing: set[str] = set()
+        replacing: dict[str, int] = {}
         for other in self.runs.values():
             if not other.is_root or other.status.finished:
                 continue
@@ -211,14 +211,15 @@ class Objects:
             if lock is None or lock.key != own.key:
                 continue
             if other.status.start_time is not None:
-                holders.append(other)
-                limits.append(lock.max_active)
+                if other is not run:
+                    holders.append(other)
+                    limits.append(lock.max_active)
             else:
                 waiters.append(other)
                 if lock.policy == "Replace":
-                    replacing.add(other.meta.uid)
+                    replacing[other.meta.uid] = lock.max_active
         waiters.sort(key=lambda one: (-one.spec.priority, one.meta.created_at, one.meta.name))
-        return LockState(tuple(holders), (), tuple(waiters), min(limits, default=None), frozenset(replacing))
+        return LockState(tuple(holders), (), tuple(waiters), min(limits, default=None), replacing)
 
     def set_run(self, name: str, **changes: Any) -> None:
         """Replace a run's view."""

@@ -87,7 +87,8 @@ class Runs:
             await release_all(self._cache.pods.of(run.meta.uid).all(), port=self._parts.port, writer=self._parts.writer)
             self._gatherer.forget(run.meta.uid)
             return
-        if run.status.finished and not run.is_root and not self._held(run):
+        seen = run.status.observed_generation == run.meta.generation
+        if run.status.finished and seen and not run.is_root and not self._held(run):
             return  # nothing is left to do for it; most keys that ring are such
         again = await self._gatherer.prepare(run)
         if again is not None:

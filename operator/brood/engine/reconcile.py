@@ -28,7 +28,7 @@ from brood.engine.retention import is_retained, unwanted_claim
 from brood.engine.routes import ENDED
 from brood.engine.shutdown import REASONS, deadline_recorded, replaced_by, stop_of, stop_of_handlers
 from brood.engine.snapshot import Snapshot
-from brood.engine.status import Verdict, with_condition, with_rows, with_verdict
+from brood.engine.status import Verdict, observed, with_condition, with_rows, with_verdict
 from brood.engine.suspend import account, is_suspended
 from brood.views import PodView
 
@@ -171,7 +171,7 @@ def _handle(draft: Draft, status: JobRunStatus) -> JobRunStatus:
     assert result is not None  # noqa: S101 - the caller's condition
     draft.stop = stop_of_handlers(draft, status)
     if not run_handlers(draft, result):
-        return status
+        return observed(run, status)
     rows = [row for row in draft.rows[len(draft.graph.nodes) :] if row.phase.ended]
     if rows:
         bad = [row for row in rows if row.phase is not TaskPhase.SUCCEEDED]
@@ -255,20 +255,19 @@ def _held(snapshot: Snapshot) -> Iterator[PodView]:
 def _after_end(snapshot: Snapshot, now: datetime) -> Plan:
     """Let go of what is left, and delete the run when its time is over.
 
-    A root run that was edited after its end says that this was seen: kstatus, and who waits by it, would wait for ever.
+    A run that was edited after its end says that this was seen: kstatus, and who waits by it, would wait for ever.
     """
     run = snapshot.run
-    seen = None
-    if run.is_root and run.status.observed_generation != run.meta.generation:
-        seen = replace(run.status, observed_generation=run.meta.generation)
     held, graph, claim = tuple(_held(snapshot)), snapshot.graph, unwanted_claim(snapshot)
     gone = tuple(PodDeletion(pod) for pod in held if graph is not None and not is_retained(graph, pod))
+    status = observed(run, run.status)
+    now_due = Plan(deletions=gone, releases=held, delete_claim=claim, status=status if status != run.status else None)
     seconds = run.spec.ttl_seconds_after_finished
     if seconds is None and graph is not None:
         seconds = graph.spec.ttl_seconds_after_finished
     ended = run.status.completion_time
     if seconds is None or ended is None or not run.is_root or run.gitops:
-        return Plan(status=seen, deletions=gone, releases=held, delete_claim=claim)
+        return now_due
     over = ended + timedelta(seconds=seconds)
     wake = None if now >= over else over
-    return Plan(status=seen, deletions=gone, releases=held, delete_claim=claim, delete_run=now >= over, wake_at=wake)
+    return replace(now_due, delete_run=now >= over, wake_at=wake)

@@ -45,14 +45,21 @@ def with_verdict(run: RunView, status: JobRunStatus, verdict: Verdict, now: date
         conditions = remove_condition(conditions, ConditionType.RECONCILING)
     else:
         conditions = _set(conditions, ConditionType.RECONCILING, "True", verdict.reason, message, now, generation)
-    return replace(
-        status,
-        observed_generation=generation,
-        phase=phase,
-        message=message,
-        conditions=conditions,
-        completion_time=(status.completion_time or now) if phase.ended else None,
+    ended = (status.completion_time or now) if phase.ended else None
+    return observed(run, replace(status, phase=phase, message=message, conditions=conditions, completion_time=ended))
+
+
+def observed(run: RunView, status: JobRunStatus) -> JobRunStatus:
+    """Return the status with the run's generation, in each condition too: `kubectl wait` and kstatus believe no older one.
+
+    Also where that changes nothing: a shutdown after the end, or during handlers.
+    """
+    generation = run.meta.generation
+    conditions = tuple(
+        one if one.observed_generation == generation else replace(one, observed_generation=generation)
+        for one in status.conditions
     )
+    return replace(status, observed_generation=generation, conditions=conditions)
 
 
 def _set(

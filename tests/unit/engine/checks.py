@@ -29,7 +29,11 @@ def check_step(before: RunView, after: RunView) -> None:
     if before.status.start_time is not None:
         assert after.status.start_time == before.status.start_time
         assert after.status.revision == before.status.revision
-    assert not before.status.finished, "the status of a run that had ended was written"
+    if before.status.finished:
+        said = before.status.phase, before.status.message, [(one.type, one.status) for one in before.status.conditions]
+        now = after.status.phase, after.status.message, [(one.type, one.status) for one in after.status.conditions]
+        assert said == now, "the status of a run that had ended was changed"
+        assert before.status.observed_generation < after.meta.generation, "it was written for nothing"
 
 
 def _check_rows(before: tuple[TaskStatus, ...], after: tuple[TaskStatus, ...]) -> None:

@@ -91,6 +91,22 @@ def test_conditions_over_the_life_of_a_run() -> None:
     assert {one.observed_generation for one in world.runs["run"].status.conditions} == {1}
 
 
+@pytest.mark.parametrize("ended", [False, True])
+def test_every_condition_speaks_of_the_generation_that_was_seen_last(*, ended: bool) -> None:
+    """`kubectl wait` does not believe a condition of an older generation, nor kstatus such a status, though nothing else changes."""
+    world = begun("{tasks: [{name: a, script: x}], handlers: {onExit: {script: x}}}")
+    world.end_task("a", ok())
+    world.settle()
+    if ended:
+        world.play()
+    world.set_run("run", meta=replace(world.runs["run"].meta, generation=2))
+    world.shutdown("run")
+    world.settle()
+    status = world.runs["run"].status
+    assert status.finished is ended
+    assert {status.observed_generation, *(one.observed_generation for one in status.conditions)} == {2}
+
+
 def test_a_failed_run_is_stalled_in_the_words_of_its_failure() -> None:
     world = played("{tasks: [{name: a, script: x}]}", lambda _: exits(1))
     assert world.condition("Stalled") == ("True", "TaskFailed", "task a: ExitCode: exit code 1")

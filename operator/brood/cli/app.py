@@ -13,6 +13,7 @@ import typer
 
 from brood import __version__
 from brood.cli.commands.lint import lint
+from brood.cli.commands.logs import logs
 from brood.cli.commands.operator import operator
 from brood.cli.commands.rerun import rerun
 from brood.cli.commands.run import run
@@ -55,7 +56,22 @@ def brood(
     """
 
 
-for command in (run, lint, submit, rerun, watch, tree, why, wait, interrupt, terminate, suspend, resume, operator):
+for command in (
+    run,
+    lint,
+    submit,
+    rerun,
+    watch,
+    tree,
+    why,
+    logs,
+    wait,
+    interrupt,
+    terminate,
+    suspend,
+    resume,
+    operator,
+):
     app.command()(command)
 
 

@@ -61,7 +61,7 @@ async def read(reach: Reach, name: str, *, item_runs: Callable[[Manifest], bool]
     """Return a run and what is below it; of the children of items those that ``item_runs`` wants, else none."""
     manifest = await reach.run(name)
     live = Live(Forest([key_of(manifest)]))
-    labels = _below(manifest, items=item_runs is not None)
+    labels = below(manifest, items=item_runs is not None)
     async for page in reach.port.pages(Kind.JOB_RUN, namespace=reach.namespace, labels=labels):
         for one in page.items:
             if item_runs is None or INDEX not in one["metadata"]["labels"] or item_runs(one):
@@ -82,7 +82,7 @@ async def following(reach: Reach, names: Sequence[str], *, tree: bool) -> AsyncI
     here = reach.namespace
     scopes: list[Scope] = [{"namespace": here, "name": name} for name in names]
     if tree:
-        scopes += [{"namespace": here, "labels": one} for one in {_below(root, items=False) for root in roots}]
+        scopes += [{"namespace": here, "labels": one} for one in {below(root, items=False) for root in roots}]
     informers = [Informer(reach.port, Kind.JOB_RUN, parse=_stored, on_change=live.see, **scope) for scope in scopes]
     tasks = [asyncio.create_task(informer.run()) for informer in informers]
     try:
@@ -95,7 +95,8 @@ async def following(reach: Reach, names: Sequence[str], *, tree: bool) -> AsyncI
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _below(run: Manifest, *, items: bool) -> str:
+def below(run: Manifest, *, items: bool) -> str:
+    """Return the labels of what is in the same tree as a run; without ``items`` no children of items."""
     root = (run["metadata"].get("labels") or {}).get(ROOT_RUN, run["metadata"]["name"])
     return f"{ROOT_RUN}={root}" if items else f"{ROOT_RUN}={root},!{INDEX}"
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -19,11 +19,20 @@ _NAMES_SHOWN: Final = 8
 _UNKNOWN_KIND: Final = ("could not find the requested resource", "404 page not found")
 
 
+class Cluster(Port, Protocol):
+    """A port that people look through."""
+
+    def log_lines(
+        self, namespace: str, pod: str, *, follow: bool, tail_lines: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the lines of the log of container ``main``; with ``follow`` until it ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """An open port, and the namespace that is meant."""
 
-    port: Port
+    port: Cluster
     namespace: str
 
     async def run(self, name: str) -> Manifest:

@@ -7,12 +7,12 @@ from typing import Any, Final, Literal, Self, Unpack
 from brood.cluster.kubernetes.access import Access, open_access
 from brood.cluster.kubernetes.layout import KubernetesLayout
 from brood.cluster.kubernetes.listing import pages_of
+from brood.cluster.kubernetes.logs import CONTAINER, log_of
 from brood.cluster.kubernetes.resources import RESOURCES, collection_path, object_path, with_query
 from brood.cluster.kubernetes.transport import IN_FLIGHT, MERGE_PATCH, Observer, Transport, decoded, unobserved
 from brood.cluster.kubernetes.watching import changes_of
 from brood.cluster.port import Kind, Listing, Manifest, Scope, Unavailable, WatchEvent
 
-_CONTAINER: Final = "main"
 _NOT_STARTED: Final = ("is waiting to start", "is not available")
 """Words of the refusal to show the log of a container that has none yet."""
 
@@ -94,7 +94,7 @@ class KubernetesPort:
 
     async def read_log(self, namespace: str, pod: str, *, tail_lines: int | None = None, limit_bytes: int) -> bytes:
         """Read the log of container ``main``; empty where it has not started."""
-        query = {"container": _CONTAINER, "limitBytes": str(limit_bytes)}
+        query = {"container": CONTAINER, "limitBytes": str(limit_bytes)}
         if tail_lines is not None:
             query["tailLines"] = str(tail_lines)
         path = with_query(object_path(Kind.POD, namespace, pod, "log"), query)
@@ -104,6 +104,12 @@ class KubernetesPort:
             if any(words in error.message for words in _NOT_STARTED):
                 return b""
             raise
+
+    def log_lines(
+        self, namespace: str, pod: str, *, follow: bool, tail_lines: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the lines of container ``main``'s log, for people; with ``follow`` until it ends."""
+        return log_of(self._transport, namespace, pod, follow=follow, tail_lines=tail_lines)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -122,8 +122,10 @@ class Transport:
         raise await self.refused(response, answer, method=method)
 
     @asynccontextmanager
-    async def stream(self, path: str, *, kind: Kind, silence: float) -> AsyncIterator[aiohttp.StreamReader]:
-        """Open a watch and yield its body; a silence of so many seconds is a `TimeoutError` of its reader.
+    async def stream(
+        self, path: str, *, kind: Kind, silence: float | None, accept: str = JSON
+    ) -> AsyncIterator[aiohttp.StreamReader]:
+        """Open a watch or a log and yield its body; a silence of so many seconds is a `TimeoutError` of its reader.
 
         Raises
         ------
@@ -132,7 +134,7 @@ class Transport:
         """
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence)
         url = URL(self._access.server + path, encoded=True)
-        headers = {"Accept": JSON, "Accept-Encoding": "identity"}
+        headers = {"Accept": accept, "Accept-Encoding": "identity"}
         with self._asking("watch", path, kind=kind) as answered:
             response = await self._session.get(url, headers=headers, timeout=timeout, allow_redirects=False)
             answered(response.status)

@@ -50,8 +50,10 @@ async def changes_of(
             yield _event(line)
 
 
-async def lines_of(content: aiohttp.StreamReader, *, what: str) -> AsyncIterator[bytes]:
+async def lines_of(content: aiohttp.StreamReader, *, what: str, text: bool = False) -> AsyncIterator[bytes]:
     """Split a stream into lines of any length; ends quietly after a silence that was too long.
+
+    In a ``text`` empty lines count, and a last one without an end; in a watch those are nothing, or a torn event.
 
     The reader's own ``readline`` gives up on lines longer than its buffer, and an object may have 1.5 MiB and more.
     """
@@ -65,8 +67,10 @@ async def lines_of(content: aiohttp.StreamReader, *, what: str) -> AsyncIterator
             *whole, last = [b"".join(begun), *others]
             begun = [last]
             for line in whole:
-                if line:
+                if line or text:
                     yield line
+        if text and (last := b"".join(begun)):
+            yield last
     except TimeoutError:
         return
     except (aiohttp.ClientError, OSError) as error:

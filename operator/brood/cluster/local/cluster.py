@@ -4,13 +4,16 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, Unpack
+from typing import Any, Final, Literal, Self, Unpack
 
 from brood.cluster.local.layout import LocalLayout
 from brood.cluster.local.logs import last_lines
 from brood.cluster.local.node import LocalNode
 from brood.cluster.local.store import ObjectStore
 from brood.cluster.port import Kind, Listing, Manifest, Scope, WatchEvent
+
+_LOG_LIMIT: Final = 1 << 28
+"""Bytes; a log that is shown to people."""
 
 
 def _utc_now() -> datetime:
@@ -104,6 +107,14 @@ class LocalCluster:
         """Read the log of container ``main``; empty where it has not started."""
         self.store.get(Kind.POD, namespace, pod)
         return last_lines(self.layout.log(namespace, pod), count=tail_lines, limit=limit_bytes)
+
+    async def log_lines(
+        self, namespace: str, pod: str, *, follow: bool, tail_lines: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the lines of a log as it is now; ``follow`` has no meaning where nothing runs any more."""
+        del follow
+        for line in (await self.read_log(namespace, pod, tail_lines=tail_lines, limit_bytes=_LOG_LIMIT)).splitlines():
+            yield line
 
     async def close(self) -> None:
         """End all watches, kill every process and wait until they are gone."""

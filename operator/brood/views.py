@@ -243,6 +243,7 @@ class PodRequest:
     pod_template: Mapping[str, JsonValue] | None = None
     lock: str = ""
     pools: tuple[str, ...] = ()
+    inputs_of: tuple[str, str] | None = None  # name and uid of the run whose params these are, where that is the parent
 
 
 @dataclass(frozen=True, slots=True)

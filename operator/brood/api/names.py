@@ -20,6 +20,11 @@ def object_name(run: str, run_uid: str, *, task: str, index: int | None, attempt
     return f"{dns_label(readable)[:PREFIX_LENGTH].rstrip('-')}-{short_hash(seed)}"
 
 
+def content_name(run: str, run_uid: str, *parts: str) -> str:
+    """Return the name of an object of a run that holds this very content."""
+    return f"{dns_label(run)[:PREFIX_LENGTH].rstrip('-')}-{short_hash(chr(0).join((run_uid, *parts)))}"
+
+
 def dns_label(text: str) -> str:
     """Return text as a DNS-1123 label, uncut: lower case, whatever else is not allowed becomes ``-``."""
     return re.sub(r"[^a-z0-9-]", "-", text.lower()).strip("-") or "x"

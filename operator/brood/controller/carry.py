@@ -6,7 +6,7 @@ A crash after any write leaves a state from which the next plan goes on.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -55,21 +55,21 @@ class Carrier:
         }.values():
             await self._revisions.store(view, self._writer)
         built = [build_pod(one, layout=self._layout, nonce=secrets.token_hex(NONCE_BYTES)) for one in plan.pods]
-        before = [(Kind.CONFIG_MAP, objects.config_map(one)) for pod in built for one in pod.config_maps]
-        refused = await self._creator.create(before)
+        shared = {one.name: one for pod in built for one in pod.config_maps}
+        refused = await self._creator.create([(Kind.CONFIG_MAP, objects.config_map(one)) for one in shared.values()])
         if refused:
-            return [self._blame(one, built) for one in refused]
+            return [*self._blame({one.name: one for one in refused}, built)]
         then: list[Wanted] = [(Kind.POD, one.pod) for one in built]
         then += [(Kind.JOB_RUN, objects.child_run(child)) for child in plan.children]
         return await self._creator.create(then)
 
     @staticmethod
-    def _blame(refusal: Refusal, built: Sequence[BuiltPod]) -> Refusal:
-        """Return the refusal of a Pod's ConfigMap as one of the Pod, which is what the plan asked for."""
+    def _blame(refused: Mapping[str, Refusal], built: Sequence[BuiltPod]) -> Iterator[Refusal]:
+        """Yield the refusals of Pods' ConfigMaps as those of the Pods, which are what the plan asked for."""
         for pod in built:
-            if any(one.name == refusal.name for one in pod.config_maps):
-                return replace(refusal, name=pod.pod["metadata"]["name"])
-        return refusal
+            for one in pod.config_maps:
+                if one.name in refused:
+                    yield replace(refused[one.name], name=pod.pod["metadata"]["name"])
 
     async def stop(self, plan: Plan) -> None:
         """Set shutdowns and delete Pods."""

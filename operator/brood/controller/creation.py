@@ -1,15 +1,21 @@
 """Creating objects: what the server refuses, and when an object that is there already is taken for ours."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 from brood.api import labels
 from brood.cluster.port import AlreadyExists, ApiError, Forbidden, Invalid, Kind, Manifest, NotFound, Port
+from brood.controller.lru import Lru
 from brood.controller.workqueue import RetryLater
 from brood.controller.writer import Writer
 from brood.engine.snapshot import Refusal
 
 Wanted = tuple[Kind, Manifest]
+
+CONFIG_MAPS_KEPT = 10_000
+CONFIG_MAP_SECONDS = 60.0
+"""For so long a ConfigMap that was made is taken to be there: all items of a task may share it, and it may be large."""
 
 _IDENTITY = (labels.TASK, labels.INDEX, labels.ATTEMPT, labels.HANDLER)
 
@@ -21,6 +27,8 @@ class Creator:
         self._port = port
         self._writer = writer
         self._in_flight = in_flight
+        self._made: Lru[tuple[str, str], float] = Lru(CONFIG_MAPS_KEPT)
+        self._making: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def create(self, wanted: Sequence[Wanted]) -> list[Refusal]:
         """Create all, and return what was refused for good reasons.
@@ -36,13 +44,27 @@ class Creator:
 
         async def one(kind: Kind, manifest: Manifest) -> Refusal | None:
             async with slots:
-                return await self._one(kind, manifest)
+                return await (self._config_map(manifest) if kind is Kind.CONFIG_MAP else self._one(kind, manifest))
 
         answers = await asyncio.gather(*(one(*want) for want in wanted), return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer
         return [answer for answer in answers if isinstance(answer, Refusal)]
+
+    async def _config_map(self, manifest: Manifest) -> Refusal | None:
+        """Create a ConfigMap, which several runs may ask for at once, unless that was done a moment ago."""
+        name = (manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+        try:
+            async with self._making.setdefault(name, asyncio.Lock()):
+                if time.monotonic() - (self._made.get(name) or -CONFIG_MAP_SECONDS) < CONFIG_MAP_SECONDS:
+                    return None
+                refusal = await self._one(Kind.CONFIG_MAP, manifest)
+                if refusal is None:
+                    self._made.put(name, time.monotonic())
+                return refusal
+        finally:
+            self._making.pop(name, None)
 
     async def _one(self, kind: Kind, manifest: Manifest) -> Refusal | None:
         name = manifest["metadata"]["name"]

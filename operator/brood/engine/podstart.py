@@ -65,6 +65,7 @@ def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
     ctx, field = context(scope), f"handlers.{node.name}" if node.handler else f"tasks[{node.name}]"
     small, large = upstream_outputs(scope, None if node.handler else (origin or node))
     paths = text_list(task.artifacts.paths if task.artifacts else (), ctx, field=f"{field}.artifacts.paths")
+    parent = run.spec.parent_ref
     container: dict[str, JsonValue] = render_container(task.container or {}, ctx, field=f"{field}.container")
     return PodRequest(
         namespace=run.meta.namespace,
@@ -85,7 +86,7 @@ def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
         outputs=tuple(small.items()),
         output_refs=large,
         capture_stdout=task.output is not None,
-        item=run.spec.parent_ref.item if draft.graph.implicit and run.spec.parent_ref else None,
+        item=parent.item if draft.graph.implicit and parent else None,
         positional=_positional(draft),
         item_attempt=run.attempt if draft.graph.implicit else None,
         timeout_seconds=_timeout(draft, node),
@@ -95,6 +96,7 @@ def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
         pod_template=task.pod_template,
         lock=draft.lock_label,
         pools=pool_names(task.pools, ctx, field=f"{field}.pools"),
+        inputs_of=(parent.name, parent.uid) if origin and parent else None,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from brood.api.names import content_name
 from brood.layout import PodPaths
 from brood.pods.shell import call, quote
 from brood.views import ConfigMapRequest, PodRequest
@@ -23,9 +24,6 @@ in all, and the API server 1.5 MiB of Pod."""
 
 ARGUMENT_LIMIT: Final = 128 * 1024 - 1
 """Bytes of the largest argument that the kernel passes on; a longer ``$1`` is empty, and a file."""
-
-CONFIG_MAP_LIMIT: Final = 1000 * 1000
-"""Bytes of values in one ConfigMap; the API server takes 1 MiB."""
 
 PARAMS_FILE: Final = ".params"
 SETUP_FILE: Final = ".setup"
@@ -207,18 +205,16 @@ class _Projection:
     def __init__(self, request: PodRequest, directory: str) -> None:
         self._request = request
         self._directory = directory
-        self._own: list[dict[str, str]] = []
-        self._room = 0
+        self._own: list[ConfigMapRequest] = []
         self._others: dict[str, list[tuple[str, str]]] = {}
         self.files: dict[str, str] = {}
 
     def add(self, name: str, value: str) -> None:
-        """Put a value into a ConfigMap of this Pod's own."""
-        if not self._own or size(value) > self._room:
-            self._own.append({})
-            self._room = CONFIG_MAP_LIMIT
-        self._room -= size(value)
-        self._own[-1][name] = value
+        """Put a value into a ConfigMap that is named by it: Pods of a run, or items of a task, that get the same value share it."""
+        namespace = self._request.namespace
+        run, uid = self._request.inputs_of or (self._request.run, self._request.run_uid)
+        stored = content_name(run, uid, name, value)
+        self._own.append(ConfigMapRequest(namespace=namespace, name=stored, run=run, run_uid=uid, data={name: value}))
         self.files[name] = f"{self._directory}/{name}"
 
     def refer(self, name: str, config_map: str, key: str) -> None:
@@ -229,21 +225,10 @@ class _Projection:
     @property
     def config_maps(self) -> tuple[ConfigMapRequest, ...]:
         """The ConfigMaps to create."""
-        request = self._request
-        return tuple(
-            ConfigMapRequest(
-                namespace=request.namespace, name=name, run=request.run, run_uid=request.run_uid, data=data
-            )
-            for name, data in zip(self._names, self._own, strict=True)
-        )
+        return tuple(self._own)
 
     @property
     def sources(self) -> tuple[Source, ...]:
         """Everything to project."""
         others = (Source(name, tuple(items)) for name, items in self._others.items())
-        return (*map(Source, self._names), *others)
-
-    @property
-    def _names(self) -> tuple[str, ...]:
-        name = self._request.name
-        return tuple(name if number == 1 else f"{name}-{number}" for number in range(1, len(self._own) + 1))
+        return (*(Source(one.name) for one in self._own), *others)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -194,12 +195,22 @@ def test_a_large_output_is_mounted_from_where_it_lies(tmp_path: Path) -> None:
     assert [(one.config_map, one.items) for one in inputs.sources] == [("encode-42-outputs", (("split.BIG", "BIG"),))]
 
 
-def test_other_large_values_get_config_maps_of_the_pods_own_below_their_limit(tmp_path: Path) -> None:
-    request = replace(REQUEST, outputs=tuple((f"BIG{number}", "x" * 250_000) for number in range(6)))
-    inputs = plan_inputs(request, paths=HostLayout(tmp_path).paths("", request.name, None), runner=True)
-    assert [one.name for one in inputs.config_maps] == [REQUEST.name, f"{REQUEST.name}-2"]
-    assert all(sum(map(len, one.data.values())) <= 1_000_000 for one in inputs.config_maps)
-    assert {one.run_uid for one in inputs.config_maps} == {REQUEST.run_uid}
+def test_pods_that_get_the_same_large_values_share_config_maps(tmp_path: Path) -> None:
+    def stored(**changes: Any) -> dict[str, tuple[str, ...]]:
+        request = replace(REQUEST, **{"inputs_of": ("parent", "uid-parent"), **changes})
+        inputs = plan_inputs(request, paths=HostLayout(tmp_path).paths("", request.name, None), runner=True)
+        assert {(one.run, one.run_uid) for one in inputs.config_maps} == {
+            request.inputs_of or ("encode-42", REQUEST.run_uid)
+        }
+        return {one.name: tuple(one.data) for one in inputs.config_maps}
+
+    params = (("BIG", "x" * 40_000),)
+    one = stored(params=params, item="a")
+    assert [*one.values()] == [("BIG",), (".params",)]
+    assert stored(params=params, item="b", run="other", run_uid="uid-other", name="other-pod") == one
+    other = stored(params=(*params, ("KEY", "of an item")))
+    assert len(one.keys() & other.keys()) == 1  # the same BIG, other params in all
+    assert not stored(params=params, inputs_of=None).keys() & one.keys()
 
 
 def test_many_small_values_never_exceed_what_an_environment_may_hold(sandbox: Sandbox) -> None:

@@ -58,14 +58,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.kwok)
 
 
-class _OneWorkerForClusters(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
-    """Spreads tests one by one, but for those that use a cluster: one worker has them all, so each is started once."""
+class _ByFileOnClusters(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """Spreads tests one by one, but those that use a cluster file by file: a file's operators are started once."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "clusters" if nodeid.startswith(CLUSTER_TESTS) else nodeid
+        return nodeid.partition("::")[0] if nodeid.startswith(CLUSTER_TESTS) else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Schedule `-n` workers; xdist's own groups are not kept by pytest 9."""
-    return _OneWorkerForClusters(config, log)
+    return _ByFileOnClusters(config, log)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.cluster.access import Cluster
 from tests.cluster.audit import requests
-from tests.kubernetes.history import History, Object, watching
+from tests.kubernetes.history import PATIENCE, History, Object, watching
 from tests.kubernetes.operators import Operator, operator
 
 FORBIDDEN = 403
@@ -36,7 +36,7 @@ class Arena:
         """Run kubectl in the namespace."""
         return self.cluster.kubectl("-n", self.namespace, *words, check=check)
 
-    def ended(self, name: str, *, seconds: float = 60.0) -> Object:
+    def ended(self, name: str, *, seconds: float = PATIENCE) -> Object:
         """Wait for the end of a run and return it."""
         return self.history.ended(name, seconds=seconds)
 

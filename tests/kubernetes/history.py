@@ -13,6 +13,8 @@ from typing import Any
 from tests.cluster.access import Cluster, kubectl_program
 
 PATHS = {"pods": "/api/v1", "jobruns": "/apis/brood.dev/v1alpha1"}
+PATIENCE = 100.0
+"""Seconds that a test waits for what has to come; where the machine is shared, things take their time."""
 Object = dict[str, Any]
 
 
@@ -71,7 +73,7 @@ class History:
         """Return the run that has this name now, or None."""
         return next((one for one in self.now("jobruns") if one["metadata"]["name"] == name), None)
 
-    def until(self, holds: Callable[[], Any], what: str, *, seconds: float = 60.0) -> Any:
+    def until(self, holds: Callable[[], Any], what: str, *, seconds: float = PATIENCE) -> Any:
         """Wait until `holds` returns something true after an event, and return that."""
         deadline = time.monotonic() + seconds
         while True:
@@ -85,7 +87,7 @@ class History:
             if time.monotonic() > deadline:
                 raise AssertionError(f"{what}: not within {seconds:.0f} s\n{self.summary()}")
 
-    def run_is(self, name: str, holds: Callable[[Object], Any], what: str = "", *, seconds: float = 60.0) -> Object:
+    def run_is(self, name: str, holds: Callable[[Object], Any], what: str = "", *, seconds: float = PATIENCE) -> Object:
         """Wait until the run of this name is as a test wants it."""
 
         def look() -> Object | None:
@@ -95,7 +97,7 @@ class History:
         waited: Object = self.until(look, f"run {name} {what}", seconds=seconds)
         return waited
 
-    def ended(self, name: str, *, seconds: float = 60.0) -> Object:
+    def ended(self, name: str, *, seconds: float = PATIENCE) -> Object:
         """Wait for the end of a run and return it."""
         return self.run_is(name, lambda run: "completionTime" in run.get("status", {}), "has ended", seconds=seconds)
 
@@ -143,29 +145,54 @@ class History:
 def watching(cluster: Cluster, namespace: str, *, kinds: Sequence[str] = tuple(PATHS)) -> Iterator[History]:
     """Follow a namespace until the end of the block."""
     history = History()
-    watches = [_watch(cluster, f"{PATHS[kind]}/namespaces/{namespace}/{kind}") for kind in kinds]
-    for kind, watch in zip(kinds, watches, strict=True):
-        threading.Thread(target=_follow, args=(watch, kind, history), daemon=True).start()
+    watches = [_Watch(cluster, kind=kind, namespace=namespace, history=history) for kind in kinds]
     try:
         yield history
     finally:
         for watch in watches:
-            watch.kill()
-            watch.wait()
+            watch.stop()
 
 
-def _watch(cluster: Cluster, path: str) -> subprocess.Popen[bytes]:
-    raw = [kubectl_program(), "--kubeconfig", str(cluster.kubeconfig), "get", "--raw", f"{path}?watch=1"]
-    return subprocess.Popen(raw, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+class _Watch:
+    """A watch that goes on where the API server, or its death, cut it: it drops those that read too slowly."""
 
+    def __init__(self, cluster: Cluster, *, kind: str, namespace: str, history: History) -> None:
+        path = f"{PATHS[kind]}/namespaces/{namespace}/{kind}"
+        self._raw = [kubectl_program(), "--kubeconfig", str(cluster.kubeconfig), "get", "--raw", f"{path}?watch=1"]
+        self._kind = kind
+        self._history = history
+        self._version = ""
+        self._stopped = threading.Event()
+        self._process = self._start()
+        threading.Thread(target=self._follow, daemon=True).start()
 
-def _follow(watch: subprocess.Popen[bytes], kind: str, history: History) -> None:
-    assert watch.stdout is not None
-    with watch.stdout as lines:
-        for line in lines:
-            event = json.loads(line) if line.endswith(b"\n") else {"type": "cut"}
-            if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
-                history.add(kind, event)
+    def stop(self) -> None:
+        """End it."""
+        self._stopped.set()
+        self._process.kill()
+        self._process.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        *words, path = self._raw
+        path += f"&resourceVersion={self._version}" if self._version else ""
+        return subprocess.Popen([*words, path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+    def _follow(self) -> None:
+        while not self._stopped.is_set():
+            self._read()
+            self._process.wait()
+            if not self._stopped.wait(0.5):
+                self._process = self._start()
+        self._process.kill()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                event: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else {"type": "cut"}
+                if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
+                    self._version = event["object"]["metadata"]["resourceVersion"]
+                    self._history.add(self._kind, event)
 
 
 def phases(history: History, name: str) -> list[str]:

@@ -141,7 +141,7 @@ def test_a_definition_may_come_after_its_run(scene: Arena) -> None:
 
 def test_f2_a_fork_of_a_version_that_does_not_exist_fails_and_names_it(scene: Arena) -> None:
     """It waits 30 s for it first."""
-    found = scene.ended("forks", seconds=60)
+    found = scene.ended("forks")
     assert said(found)[:2] == ("Failed", "TaskFailed")
     failed = row(found, "fork")
     assert failed["reason"] == "DefinitionNotFound"

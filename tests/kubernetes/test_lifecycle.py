@@ -25,14 +25,14 @@ def started(where: Arena, name: str, number: int = 1) -> None:
 
 def test_a_timeout_stops_the_pod_and_is_told_from_a_failure(real: Arena) -> None:
     name = real.run([script("main", "sleep 60", timeoutSeconds=2, podTemplate=QUICK_END)])
-    failed = row(real.ended(name, seconds=30), "main")
+    failed = row(real.ended(name), "main")
     assert (failed["phase"], failed["reason"]) == ("Failed", "DeadlineExceeded")
 
 
 def test_a_deadline_of_the_run_cancels_what_has_not_started(real: Arena) -> None:
     tasks = [script("first", "sleep 60", podTemplate=QUICK_END), script("second", "true", dependsOn=["first"])]
     name = real.run(tasks, activeDeadlineSeconds=3)
-    failed = real.ended(name, seconds=30)
+    failed = real.ended(name)
     assert (failed["status"]["phase"], condition(failed, "Succeeded")["reason"]) == ("Failed", "DeadlineExceeded")
     assert (row(failed, "first")["phase"], row(failed, "first")["reason"]) == ("Failed", "DeadlineExceeded")
     assert row(failed, "second")["phase"] == "Cancelled"
@@ -44,7 +44,7 @@ def test_a_pod_without_a_node_says_so_in_the_schedulers_words_and_times_out(real
     waits = real.history.run_is(name, lambda one: row(one, "main").get("reason") == "Unschedulable")
     assert "node" in row(waits, "main")["message"]
     assert "Unschedulable" in condition(waits, "Reconciling")["message"]
-    assert row(real.ended(name, seconds=30), "main")["reason"] == "PendingTimeout"
+    assert row(real.ended(name), "main")["reason"] == "PendingTimeout"
 
 
 def test_a_container_that_cannot_be_made_says_why_until_it_can(real: Arena) -> None:
@@ -67,7 +67,7 @@ def test_terminate_lets_a_script_clean_up_and_cancels_the_others(real: Arena) ->
     started(real, name, 2)
     time.sleep(1)
     patched(real, name, shutdown="Terminate")
-    done = real.ended(name, seconds=30)
+    done = real.ended(name)
     assert (done["status"]["phase"], condition(done, "Succeeded")["reason"]) == ("Cancelled", "Terminated")
     assert (row(done, "polite")["phase"], done["status"]["outputs"]) == ("Succeeded", {"SAID": "bye"})
     assert (row(done, "deaf")["phase"], row(done, "deaf")["reason"]) == ("Cancelled", "Terminated")
@@ -83,7 +83,7 @@ def test_a_claim_that_is_deleted_by_hand_fails_what_needs_its_files(real: Arena)
     name = real.run(tasks)
     real.history.run_is(name, lambda one: row(one, "make").get("phase") == "Succeeded")
     real.kubectl("delete", "pvc", "--all", "--wait=false")
-    done = real.ended(name, seconds=60)
+    done = real.ended(name)
     assert done["status"]["phase"] == "Failed"
     assert row(done, "take")["reason"] == "ArtifactMissing"
     assert "is being deleted" in row(done, "take")["message"]

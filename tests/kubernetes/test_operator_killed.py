@@ -99,7 +99,7 @@ def test_o19_a_tree_survives_an_operator_that_dies_again_and_again(kwok: Cluster
         for number in range(10):
             time.sleep(0.2 + number * 0.06)
             one.kill_and_restart()
-        done = one.ended("tree", seconds=60)
+        done = one.ended("tree")
         assert done["status"]["phase"] == "PartiallySucceeded"
         assert row(done, "items")["items"]["completedIndexes"] == "0-5"
         assert row(done, "fails")["attempt"] == 2

@@ -76,7 +76,7 @@ def test_o2_f8_the_lock_lasts_until_all_jobs_are_done(simulation: Arena, last: s
     simulation.apply(run(f"{name}-b", name))
     waits = simulation.history.run_is(f"{name}-b", lambda one: one.get("status", {}).get("phase") == "Queued")
     assert f"{name}-a" in condition(waits, "Reconciling")["message"]
-    simulation.ended(f"{name}-b", seconds=30)
+    simulation.ended(f"{name}-b")
     assert most_active(simulation, name) == 1
     first, second = (simulation.history.run(f"{name}-{one}") for one in "ab")
     assert first is not None

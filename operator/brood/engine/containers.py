@@ -116,7 +116,8 @@ def _settle(draft: Draft, node: Node, result: TaskResult, *, stopped: bool) -> N
     """
     ended = result.finished_at or draft.now
     try:
-        if not node.handler and (overran(draft, ended) or _killed_at_deadline(draft, result)):
+        late = draft.stop == TaskReason.DEADLINE_EXCEEDED and stopped and result.reason is not None
+        if not node.handler and (late or overran(draft, ended)):
             _stop(draft, node, result, "the run's deadline passed")
         elif result.reason is None:
             _succeed(draft, node, result)
@@ -126,12 +127,6 @@ def _settle(draft: Draft, node: Node, result: TaskResult, *, stopped: bool) -> N
             _failed(draft, node, result, ended)
     except outputs.NotNow:
         return
-
-
-def _killed_at_deadline(draft: Draft, result: TaskResult) -> bool:
-    """Whether the kubelet was as quick as we at the run's deadline, which is every Pod's too: no failure of the task's own."""
-    late = draft.stop == TaskReason.DEADLINE_EXCEEDED and result.reason == TaskReason.DEADLINE_EXCEEDED
-    return late and draft.deadline is not None and (result.finished_at or draft.now) >= draft.deadline
 
 
 def _succeed(draft: Draft, node: Node, result: TaskResult) -> None:

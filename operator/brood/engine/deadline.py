@@ -1,7 +1,9 @@
-"""`activeDeadlineSeconds`: counted from admission; a run may only shorten what its definition says (§1, §2.1)."""
+"""`activeDeadlineSeconds`: counted from admission; a run may only shorten what its definition says (§1, §2.1).
+
+It is no Pod's: a kubelet's clock cannot be stopped, and "running tasks finish … deadlines stop" while a run is suspended (§2).
+"""
 
 from datetime import datetime, timedelta
-from math import ceil
 
 from brood.api.reasons import TaskReason
 from brood.engine.draft import Draft
@@ -29,8 +31,3 @@ def overran(draft: Draft, ended: datetime) -> bool:
     if draft.stop != TaskReason.DEADLINE_EXCEEDED or draft.deadline is None:
         return False
     return draft.deadline_seen or ended > draft.deadline
-
-
-def remaining_seconds(draft: Draft) -> int | None:
-    """Return what is left of the run's time, at least one second; None without a limit."""
-    return None if draft.deadline is None else max(1, ceil((draft.deadline - draft.now).total_seconds()))

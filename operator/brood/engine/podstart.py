@@ -7,7 +7,6 @@ from brood.api.phases import TaskPhase
 from brood.api.reasons import TaskReason, WaitingReason
 from brood.engine import artifacts, refusals
 from brood.engine.continueon import end_failed
-from brood.engine.deadline import remaining_seconds
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
 from brood.engine.render import render_container, render_env, text_list
@@ -89,7 +88,7 @@ def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
         item=parent.item if draft.graph.implicit and parent else None,
         positional=_positional(draft),
         item_attempt=run.attempt if draft.graph.implicit else None,
-        timeout_seconds=_timeout(draft, node),
+        timeout_seconds=handler_seconds(node) if node.handler else task.timeout_seconds,
         artifacts=artifacts.rule(node, paths),
         artifact_sources=artifacts.sources(draft, scope, origin or node) if not node.handler else (),
         volume=artifacts.volume(draft, node, attempt),
@@ -108,11 +107,3 @@ def _positional(draft: Draft) -> tuple[str, ...] | None:
     if draft.graph.implicit:
         return None if draft.run.spec.params else (parent.item,)
     return None if draft.graph.params else (parent.item,)
-
-
-def _timeout(draft: Draft, node: Node) -> int | None:
-    """Return the seconds that the Pod gets: the task's time-out, and no more than is left of the run's deadline."""
-    if node.handler:
-        return handler_seconds(node)
-    limits = [one for one in (node.task.timeout_seconds, remaining_seconds(draft)) if one is not None]
-    return min(limits) if limits else None

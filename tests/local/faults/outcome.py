@@ -40,12 +40,13 @@ def outcome(life: Life) -> dict[str, Any]:
         status.setdefault("activeRuns", 0)  # 0 is not written where nothing else was
     claims = Counter(life.place(_owner(life, one)) for one in life.store.list(Kind.CLAIM).items)
     revisions = sorted(str(_plain(one["data"])) for one in life.store.list(Kind.REVISION).items)
-    kept = dict(sorted(pods.items())) if life.scenario.stays else {}
+    kept = dict(sorted(pods.items()))
     return {"runs": runs, "pods": kept, "definitions": definitions, "claims": dict(claims), "revisions": revisions}
 
 
 def _owner(life: Life, manifest: Manifest) -> Manifest:
-    return life.run(manifest["metadata"]["ownerReferences"][0]["name"])
+    there = {one["metadata"]["uid"]: one for one in life.runs()}
+    return next(there[one["uid"]] for one in manifest["metadata"]["ownerReferences"] if one["uid"] in there)
 
 
 _COUNTS = ("attempt", "infraRetries", "message", "failures", "suspendedSeconds", "url")

@@ -69,9 +69,6 @@ class Scenario:
     users: Callable[["Life"], Coroutine[Any, Any, None]] | None = None
     config: Config = field(default_factory=Config)
     counts: bool = True
-    stays: bool = (
-        True  # which Pods stay is the same each time; not where a kubelet and brood end one at the same moment
-    )
     max_active: int | None = None
     checks: bool = True  # look at every write: objects are what they should be
     expect: Mapping[str, str] = field(default_factory=dict)  # phases of runs, so that a scenario is what it says

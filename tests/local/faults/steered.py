@@ -146,7 +146,7 @@ STEERED: Final = (
     ),
     Scenario(
         "suspend-and-resume",
-        (definition(task("first"), task("second", "first")), run()),
+        (definition(task("first"), task("second", "first"), activeDeadlineSeconds=int(LONG / 2)), run()),
         ends(first=End(seconds=LONG)),
         _suspend,
         expect={"run-1#1": "Succeeded"},
@@ -181,7 +181,6 @@ STEERED: Final = (
         (definition(task("long"), task("after", "long"), activeDeadlineSeconds=int(LONG)), run()),
         ends(long=End(seconds=3 * LONG)),
         counts=False,
-        stays=False,
         expect={"run-1#1": "Failed"},
     ),
 )

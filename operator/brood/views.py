@@ -137,6 +137,7 @@ class ClaimView:
     meta: Meta
     phase: str  # Pending, Bound, Lost
     message: str = ""  # the newest event while it is Pending
+    owners: tuple[str, ...] = ()  # uids of all owners: the root run that it was made for, and reruns of that
 
 
 # --- What an ended or waiting Pod means (pods/ derives it, engine/ reads it) --------------------------------------------
@@ -263,6 +264,7 @@ class ChildRequest:
     definition: DefinitionView | None = None
     item: str | None = None
     priority: int = 0
+    rerun_of: str | None = None  # the child of an earlier run whose results it takes over
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class ParentRef(Model):
 class RerunRef(Model):
     """An ended run whose successes are taken over."""
 
-    name: NameString = Field(description="Name of a run of the same revision and params.")
+    name: NameString = Field(description="Name of an ended root run of the same revision and params.")
 
 
 class JobRunSpec(Model):
@@ -106,7 +106,7 @@ class JobRunSpec(Model):
         description="Values of the definition's params, strings or integers; data, never templates. Immutable.",
     )
     rerun_of: RerunRef | None = Field(
-        None, description="Take over what succeeded in that run, run the rest; immutable."
+        None, description="Take over what succeeded in that ended run, run the rest; immutable."
     )
     priority: Annotated[StrictInt, Field(ge=-(2**31), le=2**31 - 1)] = Field(
         0, description="Of the runs that wait for a key the one of the highest priority goes first; 0 by default."

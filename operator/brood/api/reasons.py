@@ -31,7 +31,7 @@ class RunReason(Reason):
     TERMINATED = "Terminated", "shutdown: Terminate cancelled something."
     REJECTED = "Rejected", "The concurrency key was held and the policy is Reject; the message names the holder."
     REPLACED = "Replaced", "A newer run of the key with policy Replace took its place."
-    INVALID_PARAMS = "InvalidParams", "A param is unknown, missing, or outside of its enum or pattern."
+    INVALID_PARAMS = "InvalidParams", "A param is unknown, missing or not allowed, or rerunOf does not fit."
     DEFINITION_NOT_FOUND = "DefinitionNotFound", "No such definition appeared in time."
     AMBIGUOUS_DEFINITION = "AmbiguousDefinition", "Several definitions have that type and version."
     DEPTH_EXCEEDED = "DepthExceeded", "Runs are nested deeper than the operator allows (16 by default)."

@@ -106,6 +106,12 @@ class TaskStatus:
     )
     artifacts: Annotated[int | None, Field(description="Number of files that were kept.")] = None
     items: Annotated[ItemsStatus | None, Field(description="Items of a parallel task.")] = None
+    taken_over: Annotated[
+        str | None,
+        Field(
+            description="With rerunOf: the attempt whose result this is, as run.uid/task/attempt; its files lie there."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,7 @@ class Follower:
         """
         for manifest in self._runs:
             spec = manifest["spec"]
+            await self._end_of_rerun(manifest)
             how = _SHUTDOWN.get(self._stopping.level)
             wanted = manifest if how is None else {**manifest, "spec": {**spec, "shutdown": how.value}}
             stored = await self._port.create(Kind.JOB_RUN, wanted)
@@ -147,6 +148,12 @@ class Follower:
         self._all_created = True
         self._look_whether_finished()
 
+    async def _end_of_rerun(self, manifest: Manifest) -> None:
+        """Wait until the run has ended that this one takes over from: before that it would be refused."""
+        wanted = manifest["spec"].get("rerunOf")
+        while wanted is not None and (manifest["metadata"]["namespace"], wanted["name"]) in self._open:
+            await self._hear()
+
     async def _enter_queue(self, key: Key, *, created: datetime) -> None:
         """Wait until a run is past the queue, or until the second is over in which it was created."""
         while self._clock().replace(microsecond=0) <= created.replace(microsecond=0):
@@ -154,10 +161,14 @@ class Follower:
             phase = view.status.phase if view else None
             if phase not in (None, RunPhase.PENDING, RunPhase.QUEUED):
                 return
-            self._news.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REDRAW_SECONDS):
-                    await self._news.wait()
+            await self._hear()
+
+    async def _hear(self) -> None:
+        """Wait a moment, or until something was seen."""
+        self._news.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REDRAW_SECONDS):
+                await self._news.wait()
 
     def _look_whether_finished(self) -> None:
         if self._all_created and not self._open:

@@ -9,7 +9,7 @@ from brood.api.jobdefinition import JobDefinitionSpec, LocalDefinition, Param
 from brood.api.task import ChildCall, Task
 from brood.cli.bundle import Bundle, Definition, Run, finding
 from brood.cli.findings import Finding
-from brood.engine.params import InvalidParams, resolve
+from brood.engine.params import InvalidParams, differing_params, resolve
 from brood.templating import is_template
 
 Graph = JobDefinitionSpec | LocalDefinition
@@ -42,11 +42,29 @@ def _check_run(bundle: Bundle, run: Run, *, complete: bool) -> Iterator[Finding]
         problem = params_problem(found.spec.params, run.spec.params or {}, found.subject)
         if problem:
             yield finding(run.document, run.subject, "spec.params", problem, rule="invalid-params")
-    rerun = run.spec.rerun_of
-    here = {one.name for one in bundle.runs if one.namespace == run.namespace}
-    if rerun is not None and complete and rerun.name not in here:
-        message = f"JobRun {rerun.name} is in none of the files, and a local run knows no earlier ones"
-        yield finding(run.document, run.subject, "spec.rerunOf", message, rule="unknown-run")
+    if run.spec.rerun_of is not None and (problem := _rerun_problem(bundle, run, found, complete=complete)):
+        yield finding(run.document, run.subject, "spec.rerunOf", problem, rule="unfit-rerun")
+
+
+def _rerun_problem(bundle: Bundle, run: Run, definition: Definition | None, *, complete: bool) -> str:
+    """Say why a run cannot take over from the one that it names, as far as files can tell; "" where nothing speaks against it."""
+    name = run.spec.rerun_of.name if run.spec.rerun_of else ""
+    before = bundle.runs[: bundle.runs.index(run)]
+    old = next((one for one in before if (one.namespace, one.name) == (run.namespace, name)), None)
+    if old is None:
+        return (
+            f"no JobRun {name} stands before it in the files, and a local run knows no earlier ones" if complete else ""
+        )
+    ref = old.spec.definition_ref
+    other, _ = _lookup(bundle, old.namespace, name=ref.name, type_=ref.type, version=ref.version)
+    if definition is None or other is None:
+        return ""
+    if definition is not other:
+        return f"{name} follows {other.subject}, this run {definition.subject}"
+    try:
+        return differing_params(definition.spec.params, (run.spec.params, old.spec.params), name)
+    except InvalidParams:
+        return ""  # is told of the params
 
 
 def _lookup(

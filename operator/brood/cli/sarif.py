@@ -32,7 +32,7 @@ RULES: Final[Mapping[str, str]] = {
     "output-without-body": "An output of a task that has nothing to make one.",
     "task-cycle": "Tasks wait for each other.",
     "unknown-definition": "A definition that is named does not exist, or is not the only one.",
-    "unknown-run": "A run that is named does not exist.",
+    "unfit-rerun": "rerunOf names a run that is not there, or had another definition or other params.",
     "invalid-params": "Params are missing, unknown, or outside of what the definition allows.",
     "template-in-script": "A template in a script, which is never evaluated.",
     "shell-injection": "A template in program text: what it renders to is run as code.",

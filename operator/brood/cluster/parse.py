@@ -152,7 +152,9 @@ def _pod(manifest: Manifest, meta: Meta) -> PodView:
 
 
 def _claim(manifest: Manifest, meta: Meta) -> ClaimView:
-    return ClaimView(meta=meta, phase=share(_text(_mapping(manifest.get("status")), "phase") or "Pending"))
+    phase = share(_text(_mapping(manifest.get("status")), "phase") or "Pending")
+    owners = manifest["metadata"].get("ownerReferences") or ()
+    return ClaimView(meta, phase, owners=tuple(share(one["uid"]) for one in owners))
 
 
 def _revision(manifest: Manifest, meta: Meta) -> RevisionView:

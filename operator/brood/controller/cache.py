@@ -75,6 +75,8 @@ class Cache:
             self._follow(known, None)
             self.gone.put(known.meta.uid, None)
             self._wake_relatives(known, None)
+            if known.meta.uid in self._claims:
+                self._wake_owners(self._claims[known.meta.uid].owners)
             known = None
         self.malformed.pop(name, None)
         if isinstance(new, Malformed):
@@ -109,22 +111,27 @@ class Cache:
 
     def on_claim(self, old: ClaimView | Malformed | None, new: ClaimView | Malformed | None) -> None:
         """Take a change of an artifact volume's claim."""
-        view = new or old
-        if view is None or view.meta.owner_uid is None:
+        known = old if isinstance(old, ClaimView) else None
+        claim = new if isinstance(new, ClaimView) else None
+        before, after = known.owners if known else (), claim.owners if claim else ()
+        for uid in before:
+            if known is not None and uid in self._claims and self._claims[uid].meta.uid == known.meta.uid:
+                del self._claims[uid]
+        if claim is not None:
+            self._claims.update(dict.fromkeys(after, claim))
+            self.slots.put_claim(claim)
+        elif known is not None:
+            self.slots.remove_claim(known)
+        if known is not None and claim is not None and replace(known, meta=claim.meta) == claim:
             return
-        if isinstance(new, ClaimView):
-            self._claims[view.meta.owner_uid] = new
-            self.slots.put_claim(new)
-        elif view.meta.owner_uid in self._claims and self._claims[view.meta.owner_uid].meta.uid == view.meta.uid:
-            del self._claims[view.meta.owner_uid]
-            if isinstance(view, ClaimView):
-                self.slots.remove_claim(view)
-        if isinstance(old, ClaimView) and isinstance(new, ClaimView) and replace(old, meta=new.meta) == new:
-            return
-        root = self.family.by_uid(view.meta.owner_uid)
-        if root is not None:
-            self._wake(run_key(root.meta.namespace, root.meta.name))
-            self._wake_tree(root)
+        self._wake_owners({*before, *after})
+
+    def _wake_owners(self, uids: Iterable[str]) -> None:
+        for uid in uids:
+            root = self.family.by_uid(uid)
+            if root is not None:
+                self._wake(run_key(root.meta.namespace, root.meta.name))
+                self._wake_tree(root)
 
     def on_definition(self, old: DefinitionView | Malformed | None, new: DefinitionView | Malformed | None) -> None:
         """Take a change of a JobDefinition."""
@@ -159,7 +166,7 @@ class Cache:
     # --- questions ---
 
     def claim(self, root: RunView) -> ClaimView | None:
-        """Return the claim that a root run owns."""
+        """Return the claim that a root run owns, alone or with the runs that rerun it."""
         return self._claims.get(root.meta.uid)
 
     def find_orphans(self) -> Iterable[tuple[str, str]]:

@@ -21,7 +21,7 @@ from brood.controller.release import release_all
 from brood.engine.plan import ChildShutdown, Plan, PodDeletion
 from brood.engine.snapshot import Refusal
 from brood.pods.build import BuiltPod, build_pod
-from brood.views import EventRequest, RunView
+from brood.views import EventRequest, Meta, RunView
 
 _LOG = structlog.get_logger("brood.carry")
 
@@ -70,6 +70,16 @@ class Carrier:
             for one in pod.config_maps:
                 if one.name in refused:
                     yield replace(refused[one.name], name=pod.pod["metadata"]["name"])
+
+    async def share_claim(self, run: RunView, claim: Meta) -> None:
+        """Make a run a further owner of a claim, so that this lives as long as one of them."""
+        about = (claim.namespace, claim.name)
+        found = (await self._port.get(Kind.CLAIM, *about))["metadata"]
+        owners = found.get("ownerReferences") or []
+        if all(one["uid"] != run.meta.uid for one in owners):
+            owners = [*owners, objects.further_owner(run.meta.name, run.meta.uid)]
+        metadata = {"uid": claim.uid, "resourceVersion": found["resourceVersion"], "ownerReferences": owners}
+        await self._writer.patch(Kind.CLAIM, about, {"metadata": metadata})
 
     async def stop(self, plan: Plan) -> None:
         """Set shutdowns and delete Pods."""

@@ -14,9 +14,9 @@ from brood.engine.concurrency import lock_of
 from brood.engine.graph import Graph
 from brood.engine.locks import Lock, LockState
 from brood.engine.params import InvalidParams
-from brood.engine.snapshot import ChildIndex, DefinitionProblem, Refusal, Snapshot
+from brood.engine.snapshot import ChildIndex, DefinitionProblem, Previous, Refusal, Snapshot
 from brood.templating import TemplateError
-from brood.views import DefinitionView, RunView
+from brood.views import ClaimView, DefinitionView, RunView
 
 _LOG = structlog.get_logger("brood.gather")
 
@@ -83,10 +83,13 @@ class Gatherer:
             root=None if run.is_root else root,
             parent=parent,
             siblings=family.children(parent.meta.uid) if parent is not None else ChildIndex(),
+            previous=self._previous(run),
             artifacts=artifacts,
             claim=claim,
+            claim_shared=claim is not None and self._is_shared(claim, run),
             volume_root=self._port.layout.volume_root(namespace, place) if place else "",
             values=values,
+            lost=values.lost,
             refusals=refusals,
             lock=lock,
             lock_state=lock_state,
@@ -99,6 +102,15 @@ class Gatherer:
             definition_wait_seconds=self._config.definition_wait,
             memo=self._memos.setdefault(run.meta.uid, {}),
         ), resolver
+
+    def _previous(self, run: RunView) -> Previous | None:
+        """Return the run that this one reruns, as long as it is there."""
+        wanted, family = run.spec.rerun_of, self._cache.family
+        old = None if wanted is None else family.get(run.meta.namespace, wanted.name)
+        return None if old is None else Previous(old, family.children(old.meta.uid), self._cache.claim(old))
+
+    def _is_shared(self, claim: ClaimView, run: RunView) -> bool:
+        return any(uid != run.meta.uid and self._cache.family.by_uid(uid) is not None for uid in claim.owners)
 
     def forget(self, uid: str) -> None:
         """Drop what was derived for a run that has ended or is gone."""

@@ -21,16 +21,12 @@ COMPONENT: Final = "brood"
 
 def owner(name: str, uid: str) -> list[Manifest]:
     """Return the ownerReferences of what a JobRun owns."""
-    return [
-        {
-            "apiVersion": API_VERSION,
-            "kind": "JobRun",
-            "name": name,
-            "uid": uid,
-            "controller": True,
-            "blockOwnerDeletion": True,
-        }
-    ]
+    return [{**further_owner(name, uid), "controller": True, "blockOwnerDeletion": True}]
+
+
+def further_owner(name: str, uid: str) -> Manifest:
+    """Return the ownerReference of a JobRun that owns an object beside the one that controls it."""
+    return {"apiVersion": API_VERSION, "kind": "JobRun", "name": name, "uid": uid}
 
 
 def child_labels(request: ChildRequest) -> dict[str, str]:
@@ -61,6 +57,8 @@ def child_run(request: ChildRequest) -> Manifest:
         spec["params"] = dict(request.params)
     if request.priority:
         spec["priority"] = request.priority
+    if request.rerun_of is not None:
+        spec["rerunOf"] = {"name": request.rerun_of}
     metadata: dict[str, Any] = {
         "namespace": request.namespace,
         "name": request.name,

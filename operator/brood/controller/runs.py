@@ -150,6 +150,8 @@ class Runs:
         refused = await self._carrier.make(plan)
         if refused:
             return refused
+        if plan.share_claim is not None:
+            await self._carrier.share_claim(run, plan.share_claim.meta)
         await self._carrier.stop(plan)
         if plan.wake_at is not None:
             seconds = (plan.wake_at - self._now()) / timedelta(seconds=1)

@@ -39,20 +39,16 @@ class Values(Mapping[tuple[str, str], str]):
         self._port = port
         self._store = store
         self._held: dict[str, Mapping[str, str]] = {}
+        self.lost: set[tuple[str, str]] = set()
+        """What was looked for and is not there: somebody has deleted or replaced the ConfigMap."""
 
     async def load(self, wanted: Iterable[tuple[str, str]]) -> None:
-        """Read the ConfigMaps of those values.
-
-        Raises
-        ------
-        LookupError
-            If one of the values is not there: somebody has deleted or replaced the ConfigMap.
-        """
+        """Read the ConfigMaps of those values."""
         for config_map, key in wanted:
             if config_map not in self._held:
                 self._held[config_map] = await self._read(config_map)
             if key not in self._held[config_map]:
-                raise LookupError(f"ConfigMap {config_map} no longer holds the output {key}")
+                self.lost.add((config_map, key))
 
     async def _read(self, config_map: str) -> Mapping[str, str]:
         known = self._store.get(self._namespace, config_map)
@@ -60,7 +56,7 @@ class Values(Mapping[tuple[str, str], str]):
             try:
                 manifest = await self._port.get(Kind.CONFIG_MAP, self._namespace, config_map)
             except NotFound:
-                raise LookupError(f"ConfigMap {config_map}, which holds outputs, is gone") from None
+                return {}
             known = manifest.get("data") or {}
             self._store.put(self._namespace, config_map, known)
         return known

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from brood.api.phases import RunPhase, TaskPhase
 from brood.api.reasons import ConditionType, RunReason, WaitingReason
 from brood.api.status import TaskStatus
+from brood.engine import rerun
 from brood.engine.concurrency import admission, replacer
 from brood.engine.graph import Graph
 from brood.engine.limits import max_active_tasks
 from brood.engine.params import InvalidParams, resolve
 from brood.engine.plan import Plan
+from brood.engine.rerunwhole import take_over_whole
 from brood.engine.slots import run_blocked
 from brood.engine.snapshot import DefinitionProblem, Snapshot
 from brood.engine.status import Verdict, summarize, with_condition, with_verdict
@@ -43,10 +45,8 @@ def admit(snapshot: Snapshot, now: datetime) -> Plan:
         )
     if snapshot.depth > snapshot.max_depth:
         return _refuse(snapshot, now, RunReason.DEPTH_EXCEEDED, f"runs are nested deeper than {snapshot.max_depth}")
-    if run.spec.rerun_of is not None:
-        return _refuse(
-            snapshot, now, RunReason.INVALID_PARAMS, "spec.rerunOf: this version of brood cannot take over results yet"
-        )
+    if (plan := take_over_whole(snapshot, now)) is not None:
+        return plan
     if snapshot.problem is not None or graph is None:
         return _without_definition(snapshot, now, snapshot.problem)
     try:
@@ -54,8 +54,9 @@ def admit(snapshot: Snapshot, now: datetime) -> Plan:
         max_active_tasks(graph, run, params)
     except (InvalidParams, TemplateError) as error:
         return _refuse(snapshot, now, RunReason.INVALID_PARAMS, str(error))
-    if snapshot.lock_problem:
-        return _refuse(snapshot, now, RunReason.INVALID_PARAMS, snapshot.lock_problem)
+    problem = snapshot.lock_problem or rerun.refusal(snapshot, graph)
+    if problem:
+        return _refuse(snapshot, now, RunReason.INVALID_PARAMS, problem)
     if run.spec.suspend and not begun:
         return _wait(snapshot, now, RunPhase.SUSPENDED, WaitingReason.SUSPENDED, "spec.suspend is true")
     newcomer = replacer(run, snapshot.lock, snapshot.lock_state)

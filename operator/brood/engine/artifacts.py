@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from brood.api.jobdefinition import AccessMode, Artifacts
 from brood.api.names import object_name
-from brood.api.status import ArtifactFile
+from brood.api.status import ArtifactFile, TaskStatus
 from brood.api.task import Keep
 from brood.engine.draft import Draft
 from brood.engine.flatview import collisions
@@ -26,6 +26,8 @@ def claim_name(draft: Draft) -> str:
     wanted = draft.snapshot.artifacts
     if wanted is not None and wanted.claim_name:
         return wanted.claim_name
+    if draft.snapshot.claim is not None:
+        return draft.snapshot.claim.meta.name  # of a rerun, that of the run before
     root = _root(draft)
     return object_name(root.meta.name, root.meta.uid, task="artifacts", index=None, attempt=1)
 
@@ -36,6 +38,11 @@ def directory(run: RunView, task: str, attempt: int) -> str:
     The uid is part of it because a claim of the user's own outlives runs, whose names may come again.
     """
     return f"{run.meta.name}.{run.meta.uid[:8]}/{task}/{attempt}"
+
+
+def directory_of(run: RunView, row: TaskStatus) -> str:
+    """Return the directory of the attempt whose files a row counts."""
+    return row.taken_over or directory(run, row.name, row.attempt)
 
 
 def uses_volume(node: Node) -> bool:
@@ -139,7 +146,7 @@ def sources(draft: Draft, scope: Scope, node: Node) -> tuple[ArtifactSource, ...
         if origin.body in {Body.CONTAINER, Body.JUNCTION} and origin.task.parallel is None:
             if row.artifacts:
                 run = draft.run if scope.graph is draft.graph else (draft.snapshot.parent or draft.run)
-                found.append(ArtifactSource(directory(run, name, row.attempt)))
+                found.append(ArtifactSource(directory_of(run, row)))
             continue
         found.extend(_of_children(draft, scope, origin))
     return tuple(found)
@@ -155,7 +162,7 @@ def _of_children(draft: Draft, scope: Scope, origin: Node) -> Iterator[ArtifactS
         if row.artifacts
     ]
     for prefix, child, row in kept:
-        yield ArtifactSource(directory(child, row.name, row.attempt), f"{prefix}/{row.name}")
+        yield ArtifactSource(directory_of(child, row), f"{prefix}/{row.name}")
     children = {child.meta.uid: child for _, child, _ in kept}
     left_out = collisions(
         {uid: [one.path for one in files_of(draft, child)] for uid, child in children.items()},
@@ -173,7 +180,7 @@ def _of_children(draft: Draft, scope: Scope, origin: Node) -> Iterator[ArtifactS
         files = (one.path for one in files_of(draft, child) if one.task == row.name)
         paths = tuple(path for path in files if path not in left_out)
         if paths:
-            yield ArtifactSource(directory(child, row.name, row.attempt), "", paths)
+            yield ArtifactSource(directory_of(child, row), "", paths)
 
 
 def _children(draft: Draft, scope: Scope, fork: Node) -> Iterator[tuple[str, RunView]]:

@@ -7,6 +7,7 @@ from brood.api.jobrun import RunDefinitionRef
 from brood.api.names import object_name
 from brood.api.reasons import TaskReason
 from brood.api.task import ChildCall
+from brood.engine import rerun
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
 from brood.engine.snapshot import DefinitionProblem
@@ -119,4 +120,5 @@ def child_request(
         definition=target[1],
         item=item,
         priority=run.spec.priority,
+        rerun_of=rerun.child_of(draft, node, target[0], params, item),
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from brood.api.phases import TaskPhase
 from brood.api.reasons import TaskReason, WaitingReason
 from brood.api.status import TaskStatus
-from brood.engine import calls, forks, parallel, podstart
+from brood.engine import calls, forks, parallel, podstart, rerun
 from brood.engine.continueon import end_failed
 from brood.engine.draft import Draft
 from brood.engine.graph import Body, Node
@@ -107,6 +107,8 @@ def _start(draft: Draft, node: Node, limit: int | None) -> bool:
     if node.body is Body.JUNCTION:
         draft.end(node, TaskPhase.SUCCEEDED, start_time=draft.now)
         return True
+    if rerun.take_over(draft, node):
+        return draft.ended(node)
     counts = node.body is not Body.FORK
     if counts and limit is not None and draft.active >= limit:
         draft.wait(node, WaitingReason.MAX_ACTIVE_TASKS, f"maxActiveTasks: {limit} tasks are active")

@@ -30,6 +30,10 @@ class NeedsValues(Exception):
         self.refs = tuple(refs)
 
 
+class LostValues(LookupError):
+    """Somebody has deleted a ConfigMap that holds outputs."""
+
+
 class Draft:
     """The working state of a plan. Rows of handlers come behind those of the tasks."""
 
@@ -147,6 +151,8 @@ class Draft:
         ------
         NeedsValues
             If the snapshot lacks some.
+        LostValues
+            If some are gone.
         """
         found: dict[str, str] = {}
         missing: list[tuple[str, str]] = []
@@ -155,6 +161,8 @@ class Draft:
             text = self.fresh_values.get(key)
             if text is None:
                 text = self.snapshot.values.get(key)
+            if key in self.snapshot.lost:
+                raise LostValues(f"ConfigMap {ref.config_map} no longer holds the output {ref.key}")
             if text is None:
                 missing.append(key)
             else:

@@ -35,6 +35,20 @@ def resolve(declared: Iterable[Param], given: Mapping[str, Value]) -> dict[str, 
     return {param.name: _value(param, given) for param in params}
 
 
+def differing_params(declared: Iterable[Param], of: tuple[Mapping[str, Value], Mapping[str, Value]], old: str) -> str:
+    """Say which final params of a run and of ``old``, whose results it would take over, differ; "" if none.
+
+    Raises
+    ------
+    InvalidParams
+        If those of one of them do not fit.
+    """
+    params = tuple(declared)
+    now, before = ({name: str(value) for name, value in resolve(params, one).items()} for one in of)
+    differ = [name for name in {**now, **before} if now.get(name) != before.get(name)]
+    return f"{old} had other params: {', '.join(differ)}" if differ else ""
+
+
 def _value(param: Param, given: Mapping[str, Value]) -> Value:
     if param.name not in given:
         if param.default is not None:

@@ -38,7 +38,7 @@ class ChildShutdown:
 class Plan:
     """What to do, in this order.
 
-    1. ``pin``: store the revision of that definition. 2. ``config_maps``, ``claim``. 3. ``pods`` and ``children``.
+    1. ``pin``: store the revision of that definition. 2. ``config_maps``, ``claim``, ``share_claim``. 3. ``pods`` and ``children``.
     4. ``shutdowns`` and ``deletions``. 5. ``status`` (None: nothing changed), with the resourceVersion of the run that was
     planned. 6. ``releases``: finalizers of Pods whose end that status records. 7. ``events``.
     ``status_first`` puts 5 before 2: the first status of a run says that it is admitted before anything is made for it.
@@ -52,6 +52,7 @@ class Plan:
     pin: DefinitionView | None = None
     config_maps: tuple[ConfigMapRequest, ...] = ()
     claim: ClaimRequest | None = None
+    share_claim: ClaimView | None = None  # of the run that this one reruns: lives as long as one of the two
     pods: tuple[PodRequest, ...] = ()
     children: tuple[ChildRequest, ...] = ()
     shutdowns: tuple[ChildShutdown, ...] = ()

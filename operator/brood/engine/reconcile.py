@@ -24,6 +24,7 @@ from brood.engine.limits import max_active_tasks
 from brood.engine.outcome import Outcome, outcome
 from brood.engine.params import resolve
 from brood.engine.plan import Plan, PodDeletion
+from brood.engine.rerun import claim_to_share
 from brood.engine.retention import is_retained, unwanted_claim
 from brood.engine.routes import ENDED
 from brood.engine.shutdown import REASONS, deadline_recorded, replaced_by, stop_of, stop_of_handlers
@@ -70,11 +71,12 @@ def _begin(snapshot: Snapshot, now: datetime) -> Plan:
     That saves a write for each item: what says that the run was admitted is written when there is more to say, mostly its end. "A root
     run enters by `Admitted=True`, written before its first Pod" (§2.2); a child enters with its Pod.
     """
-    entry = admit(snapshot, now)
-    if entry.status is None or entry.status.start_time is None or snapshot.graph is None or not snapshot.graph.implicit:
+    entry, graph = admit(snapshot, now), snapshot.graph
+    begins = entry.status is not None and entry.status.start_time is not None and not entry.status.finished
+    if entry.status is None or not begins or graph is None or not graph.implicit:
         return entry
     entered = replace(snapshot, run=replace(snapshot.run, status=entry.status))
-    first = _advance(entered, snapshot.graph, now)
+    first = _advance(entered, graph, now)
     can_wait = first.status is None or first.status_can_wait
     return replace(first, pin=entry.pin, status=first.status or entry.status, status_can_wait=can_wait)
 
@@ -92,6 +94,8 @@ def _without_graph(snapshot: Snapshot, now: datetime) -> Plan:
 def _advance(snapshot: Snapshot, graph: Graph, now: datetime) -> Plan:
     """Plan for a run that was admitted."""
     run = snapshot.run
+    if (claim := claim_to_share(snapshot)) is not None:
+        return Plan(share_claim=claim)
     params = resolve(graph.params, run.spec.params)
     draft = Draft(snapshot, graph, now, params)
     draft.suspended = is_suspended(run)
@@ -204,7 +208,8 @@ def _line(draft: Draft) -> str:
 def _plan(draft: Draft, status: JobRunStatus, done: Outcome | None) -> Plan:
     changed = status != draft.run.status
     retained, done_with = _let_go(draft, recorded=not changed)
-    hurry = status.finished or retained or draft.urgent or draft.events
+    # ConfigMaps are made once more by each plan until a status names them.
+    hurry = status.finished or retained or draft.urgent or draft.events or draft.config_maps
     return Plan(
         config_maps=tuple(draft.config_maps),
         claim=draft.claim,

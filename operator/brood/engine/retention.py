@@ -2,21 +2,26 @@
 
 from collections.abc import Container, Iterable
 
-from brood.api.jobdefinition import PodRetention, Retain
+from brood.api.jobdefinition import Artifacts, PodRetention, Retain
 from brood.api.phases import RunPhase
 from brood.engine.graph import Graph
 from brood.engine.snapshot import Snapshot
-from brood.views import ClaimView, PodView, RevisionView
+from brood.views import ClaimView, PodView, RevisionView, RunView
 
 
 def unwanted_claim(snapshot: Snapshot) -> ClaimView | None:
     """Return the claim of an ended root run whose files are not kept, by `artifacts.retain`."""
-    run, claim, wanted = snapshot.run, snapshot.claim, snapshot.artifacts
-    if claim is None or wanted is None or claim.meta.deleting or claim.meta.owner_uid != run.meta.uid:
+    run, claim = snapshot.run, snapshot.claim
+    if claim is None or claim.meta.deleting or snapshot.claim_shared or not run.is_root:
         return None
+    return None if keeps_files(snapshot.artifacts, run) else claim
+
+
+def keeps_files(wanted: Artifacts | None, run: RunView) -> bool:
+    """Whether the files of an ended root run stay, by `artifacts.retain`."""
     good = run.status.phase in {RunPhase.SUCCEEDED, RunPhase.PARTIALLY_SUCCEEDED}
-    dropped = wanted.retain is Retain.NEVER or (wanted.retain is Retain.ON_FAILURE and good)
-    return claim if dropped else None
+    retain = Retain.ALWAYS if wanted is None else wanted.retain
+    return retain is Retain.ALWAYS or (retain is Retain.ON_FAILURE and not good)
 
 
 def is_retained(graph: Graph, pod: PodView) -> bool:

@@ -4,7 +4,7 @@ A snapshot is gathered by ``controller/cache.py`` without I/O and without copyin
 equal contents give equal plans.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -118,6 +118,15 @@ class ChildIndex:
 
 
 @dataclass(frozen=True, slots=True)
+class Previous:
+    """The run that `rerunOf` names, with its children and, of a root run, its claim."""
+
+    run: RunView
+    children: ChildIndex
+    claim: ClaimView | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One run and what belongs to it."""
 
@@ -132,10 +141,13 @@ class Snapshot:
     root: RunView | None = None  # the root run where this is a child; None where it is gone
     parent: RunView | None = None  # likewise
     siblings: ChildIndex = field(default_factory=ChildIndex)  # all children of the parent, this run among them
+    previous: Previous | None = None  # None too where that run is gone
     artifacts: Artifacts | None = None  # of the root's definition
     claim: ClaimView | None = None
+    claim_shared: bool = False  # another run that is there owns it too
     volume_root: str = ""  # where any Pod of the tree sees the volume
     values: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (ConfigMap, key) -> content, of outputRefs
+    lost: Collection[tuple[str, str]] = ()  # of those, what was looked for and is gone
     refusals: Sequence[Refusal] = ()
     lock: Lock | None = None  # what a root run that is not admitted asks for, as `engine.concurrency.lock_of` says
     lock_state: LockState = field(default_factory=LockState)

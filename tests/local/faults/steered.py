@@ -46,6 +46,14 @@ async def _replace(life: Life) -> None:
     await life.when(lambda: finished(life.run("run-1")))
 
 
+async def _rerun(life: Life) -> None:
+    """Rerun a run that has failed, and delete it when the rerun has ended."""
+    await life.when(lambda: finished(life.run("run-1")))
+    life.store.create(*run("run-2", rerunOf={"name": "run-1"}))
+    await life.when(lambda: finished(life.run("run-2")))
+    life.store.delete(Kind.JOB_RUN, "default", "run-1", uid=life.run("run-1")["metadata"]["uid"])
+
+
 async def _ticks(life: Life) -> None:
     await life.when(lambda: len(life.runs()) == 2)
     life.store.patch(Kind.JOB_DEFINITION, "default", "hello", {"spec": {"suspend": True}})
@@ -85,6 +93,35 @@ async def _edit(life: Life) -> None:
 _KEY = {"key": "k", "maxActiveRuns": 1}
 _HELD = task("long"), task("after", "long")
 _TO_REPLACE = definition(*_HELD, concurrency={**_KEY, "policy": "Replace"})
+
+_RERUN = Scenario(
+    "rerun",
+    (
+        definition(
+            task("big", output="BIG", artifacts={"paths": ["big.txt"]}),
+            {"name": "apart", "fork": {"definitionRef": {"name": "pair"}}},
+            {
+                "name": "each",
+                "script": "true",
+                "parallel": {"items": ["a", "b", "c"], "maxConcurrent": 2},
+                "output": "R",
+            },
+            task("end", "big", "each", output="END", artifactsFrom=["big"]),
+            definitions=[{"name": "pair", "tasks": [task("first", output="FIRST"), task("second", "first")]}],
+        ),
+        run(),
+    ),
+    lambda at, _: (
+        End(stdout="x" * 5000, outputs="MORE=" + "y" * 2000 + "\n", files=(("big.txt", 3),))
+        if at.endswith("/big")
+        else End(
+            code=1 if at in ("run-1/apart/second", "run-1/each[1]/each") else 0,
+            stdout="i" * 2000 if "[2]" in at else at.removeprefix("run-1").removeprefix("run-2"),
+        )
+    ),
+    _rerun,
+    expect={"run-2#1": "Succeeded", "run-2/apart#1": "Succeeded", "run-2/each[1]#1": "Succeeded"},
+)
 
 STEERED: Final = (
     Scenario(
@@ -183,4 +220,5 @@ STEERED: Final = (
         counts=False,
         expect={"run-1#1": "Failed"},
     ),
+    _RERUN,
 )

@@ -110,6 +110,21 @@ async def test_it_ends_when_the_last_root_run_has_ended_and_at_once(scene: Scene
         await task
 
 
+async def test_a_rerun_is_created_when_the_run_before_has_ended(scene: Scene) -> None:
+    again = run_named("b") | {"spec": {"definitionRef": {"name": "d"}, "rerunOf": {"name": "a"}}}
+    await scene.follower.begin([DEFINITION], [run_named("a"), again])
+    task = asyncio.create_task(scene.follower.to_the_end())
+    await until(partial(scene.exists, "a"))
+    await scene.status("a", phase="Running")
+    await asyncio.sleep(0.3)
+    assert not scene.exists("b")
+    await scene.status("a", phase="Failed")
+    await until(partial(scene.exists, "b"))
+    await scene.status("b", phase="Succeeded")
+    async with asyncio.timeout(1):
+        await task
+
+
 async def test_an_end_in_the_very_moment_of_a_redraw_is_not_missed(scene: Scene) -> None:
     for at in range(30):
         name = f"r-{at}"

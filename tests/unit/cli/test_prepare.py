@@ -215,9 +215,16 @@ def test_items_are_params_and_not_checked_before_they_are_known(tmp_path: Path) 
     assert plan(tmp_path, HELLO, definition("parent", task)).runs
 
 
-def test_a_rerun_of_a_run_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    text = run_of("r") + "  rerunOf: {name: yesterday}\n"
-    assert "JobRun yesterday is in none of the files" in refusal(tmp_path, HELLO, text)
+def test_a_rerun_must_stand_behind_a_run_of_the_same_definition_and_params(tmp_path: Path) -> None:
+    again = run_of("r") + "  rerunOf: {name: first}\n"
+    told = "no JobRun first stands before it in the files, and a local run knows no earlier ones"
+    assert told in refusal(tmp_path, HELLO, again)
+    assert told in refusal(tmp_path, HELLO, again, run_of("first"))
+    assert plan(tmp_path, HELLO, run_of("first"), again).runs
+    other = definition("other", "    - {name: a}\n"), run_of("first", "other")
+    assert "first follows JobDefinition other, this run JobDefinition hello" in refusal(tmp_path, HELLO, *other, again)
+    assert "first had other params: WHO" in refusal(tmp_path, HELLO, run_of("first", params="{WHO: you}"), again)
+    assert plan(tmp_path, HELLO, run_of("first", params="{WHO: world, PORT: '80'}"), again).runs
 
 
 # --- Objects ---

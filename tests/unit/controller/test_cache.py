@@ -125,7 +125,7 @@ def test_a_run_made_anew_under_the_same_name_is_another_run(cache: Cache, bells:
 def test_a_claim_wakes_the_unfinished_runs_of_its_tree(cache: Cache, bells: Bells) -> None:
     put(cache, run("root"), run("a", parent="root"), finished(run("b", parent="root")))
     bells.take()
-    pending = ClaimView(meta("v", owner_uid="uid-root"), "Pending")
+    pending = ClaimView(meta("v", owner_uid="uid-root"), "Pending", owners=("uid-root",))
     cache.on_claim(None, pending)
     assert bells.take() == {"run:root", "run:a"}
     cache.on_claim(pending, replace(pending, meta=replace(pending.meta, resource_version="5")))

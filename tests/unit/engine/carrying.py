@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from brood.api.jobrun import JobRunSpec, ParentRef, Shutdown
+from brood.api.jobrun import JobRunSpec, ParentRef, RerunRef, Shutdown
 from brood.api.status import JobRunStatus
 from brood.engine.plan import Plan, PodDeletion
 from brood.engine.reconcile import plan
 from brood.engine.snapshot import Refusal
-from brood.views import ChildRequest, ClaimView, Meta, PodAttempt, PodRequest, PodView, RunView
+from brood.views import ChildRequest, ClaimRequest, ClaimView, Meta, PodAttempt, PodRequest, PodView, RunView
 from tests.unit.engine.checks import check_caps, check_step, is_stopped
 from tests.unit.engine.objects import Objects
 
@@ -82,7 +82,9 @@ class Carrier(Objects):
             if config_map.name not in refused:
                 yield lambda one=config_map: self._store(one.name, one.data)  # type: ignore[misc]
         if made.claim is not None and made.claim.name not in refused:
-            yield self._bind_claim
+            yield lambda one=made.claim: self._bind_claim(one)  # type: ignore[misc]
+        if made.share_claim is not None:
+            yield lambda: self._share_claim(self.runs[name].meta.uid)
         for request in made.pods:
             if request.name not in refused:
                 yield lambda one=request: self._make_pod(name, one)  # type: ignore[misc]
@@ -99,6 +101,8 @@ class Carrier(Objects):
             yield lambda one=pod: self._release(one)  # type: ignore[misc]
         for event in made.events:
             yield lambda one=event: self.events.append((name, one.reason))  # type: ignore[misc]
+        if made.delete_claim is not None:
+            yield self._delete_claim
         if made.delete_run:
             yield lambda: self.remove_run(name)
 
@@ -109,9 +113,16 @@ class Carrier(Objects):
                 f"{config_map} was made with another value"
             )
 
-    def _bind_claim(self) -> None:
-        meta = Meta("default", "claim", "uid-claim", "1", self.now)
-        self.claim = ClaimView(meta, "Bound")
+    def _bind_claim(self, request: ClaimRequest) -> None:
+        meta = Meta("default", request.name, "uid-claim", "1", self.now)
+        self.claim = ClaimView(meta, "Bound", owners=(request.root_uid,))
+
+    def _delete_claim(self) -> None:
+        self.claim = None
+
+    def _share_claim(self, uid: str) -> None:
+        assert self.claim is not None
+        self.claim = replace(self.claim, owners=(*self.claim.owners, uid))
 
     def _make_pod(self, name: str, request: PodRequest) -> None:
         run = self.runs[name]
@@ -147,7 +158,10 @@ class Carrier(Objects):
             "default", child.name, f"uid-child-{self._version}", str(self._version), self.now, owner_uid=run.meta.uid
         )
         parent = ParentRef(name=name, uid=run.meta.uid, task=child.task, index=child.index, item=child.item)
-        spec = JobRunSpec(definition_ref=child.definition_ref, params=dict(child.params), parent_ref=parent)
+        rerun_of = None if child.rerun_of is None else RerunRef(name=child.rerun_of)
+        spec = JobRunSpec(
+            definition_ref=child.definition_ref, params=dict(child.params), parent_ref=parent, rerun_of=rerun_of
+        )
         view = RunView(
             meta, spec, JobRunStatus(), root=child.root, task=child.task, index=child.index, attempt=child.attempt
         )

@@ -15,7 +15,7 @@ from brood.engine.graph import Graph, compile_graph
 from brood.engine.locks import Lock, LockState
 from brood.engine.params import InvalidParams
 from brood.engine.ranges import IndexRanges
-from brood.engine.snapshot import ChildIndex, DefinitionProblem, Snapshot
+from brood.engine.snapshot import ChildIndex, DefinitionProblem, Previous, Snapshot
 from brood.templating import TemplateError
 from brood.views import ClaimView, DefinitionView, Meta, PodAttempt, PodRequest, RunView
 
@@ -32,6 +32,7 @@ class Objects:
     pods: dict[str, PodAttempt] = field(default_factory=dict)
     requests: dict[str, PodRequest] = field(default_factory=dict)
     values: dict[tuple[str, str], str] = field(default_factory=dict)
+    lost: set[tuple[str, str]] = field(default_factory=set)  # of those, what somebody has deleted
     claim: ClaimView | None = None
     revisions: dict[str, JobDefinitionSpec] = field(default_factory=dict)
     memos: dict[str, dict[object, object]] = field(default_factory=dict)
@@ -153,15 +154,27 @@ class Objects:
             lock=lock,
             lock_state=self._lock_state(run, lock),
             lock_problem=problem_of_lock,
+            previous=self._previous_of(run),
             artifacts=self.revisions[pinned].artifacts if pinned else None,
-            claim=self.claim,
+            claim=None if root is None else self._claim_of(root),
+            claim_shared=self.claim is not None
+            and any(uid != run.meta.uid and uid in self._by_uid for uid in self.claim.owners),
             volume_root="/volume",
             values=self.values,
+            lost=self.lost,
             orphaned=not run.is_root and (not above or above[-1].meta.deleting),
             depth=1 + len(above),
             max_depth=self.max_depth,
             memo=self.memos.setdefault(run.meta.uid, {}),
         )
+
+    def _previous_of(self, run: RunView) -> Previous | None:
+        wanted = run.spec.rerun_of
+        old = None if wanted is None else self.runs.get(wanted.name)
+        return None if old is None else Previous(old, self._child_index(old), self._claim_of(old))
+
+    def _claim_of(self, root: RunView) -> ClaimView | None:
+        return self.claim if self.claim is not None and root.meta.uid in self.claim.owners else None
 
     def _definition_of(self, run: RunView) -> tuple[Graph | None, DefinitionView | None, DefinitionProblem | None]:
         ref = run.spec.definition_ref

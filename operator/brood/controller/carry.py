@@ -21,7 +21,7 @@ from brood.controller.release import release_all
 from brood.engine.plan import ChildShutdown, Plan, PodDeletion
 from brood.engine.snapshot import Refusal
 from brood.pods.build import BuiltPod, build_pod
-from brood.views import EventRequest, Meta, RunView
+from brood.views import EventRequest, Meta, PodRequest, RunView
 
 _LOG = structlog.get_logger("brood.carry")
 
@@ -37,6 +37,7 @@ class Carrier:
         self._revisions = parts.revisions
         self._creator = Creator(parts.port, parts.writer, in_flight=parts.config.creates_in_flight)
         self._layout = parts.port.layout
+        self._defaults = parts.config.pod_defaults
         self._now = parts.now
 
     async def make(self, plan: Plan) -> list[Refusal]:
@@ -54,7 +55,7 @@ class Carrier:
             child.definition.revision: child.definition for child in plan.children if child.definition
         }.values():
             await self._revisions.store(view, self._writer)
-        built = [build_pod(one, layout=self._layout, nonce=secrets.token_hex(NONCE_BYTES)) for one in plan.pods]
+        built = [self._build(one) for one in plan.pods]
         shared = {one.name: one for pod in built for one in pod.config_maps}
         refused = await self._creator.create([(Kind.CONFIG_MAP, objects.config_map(one)) for one in shared.values()])
         if refused:
@@ -62,6 +63,10 @@ class Carrier:
         then: list[Wanted] = [(Kind.POD, one.pod) for one in built]
         then += [(Kind.JOB_RUN, objects.child_run(child)) for child in plan.children]
         return await self._creator.create(then)
+
+    def _build(self, request: PodRequest) -> BuiltPod:
+        nonce = secrets.token_hex(NONCE_BYTES)
+        return build_pod(request, layout=self._layout, nonce=nonce, defaults=self._defaults)
 
     @staticmethod
     def _blame(refused: Mapping[str, Refusal], built: Sequence[BuiltPod]) -> Iterator[Refusal]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,4 +31,7 @@ class Config:
     max_runs: int | None = None  # active root runs of a namespace
     max_pods: int | None = None  # live Pods of a namespace
     max_volumes: int | None = None  # artifact volumes of a namespace
+    pod_defaults: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # a PodTemplateSpec that lies under the Pod of every task
     refuse_invalid: bool = False  # an invalid definition ends its runs at once: nobody is there to mend it

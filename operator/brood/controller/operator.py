@@ -26,6 +26,7 @@ from brood.controller.endpoints import Endpoints, Listen
 from brood.controller.keys import Key, definition_key, run_key
 from brood.controller.kopfsettings import JOB_DEFINITIONS, JOB_RUNS, door_settings, where
 from brood.controller.metrics import Metrics
+from brood.controller.podcheck import defaults_problem
 
 _LOG = structlog.get_logger("brood.operator")
 
@@ -89,9 +90,11 @@ class Operator:
         )
         self._port = KubernetesPort(self._access, transport)
         await self._kinds_exist(self._port)
+        home = self._options.lease_namespace or self._access.namespace
+        await self._defaults_fit(self._port, namespace=(self._config.namespaces or (home,))[0])
         self._elector = Elector(
             self._port,
-            namespace=self._options.lease_namespace or self._access.namespace,
+            namespace=home,
             name=self._options.lease_name,
             identity=self._options.identity,
             times=self._options.lease_times,
@@ -160,6 +163,13 @@ class Operator:
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
             else:
                 return
+
+    async def _defaults_fit(self, port: KubernetesPort, *, namespace: str) -> None:
+        """End the process where no Pod could be made, rather than fail every task: an upgrade keeps the old one then."""
+        problem = await defaults_problem(port, self._config, namespace=namespace) if self._config.pod_defaults else None
+        if problem:
+            _LOG.critical("the process ends: --pod-defaults is refused by the API server", error=problem)
+            self._end(2)
 
     async def _lead(self, port: KubernetesPort, elector: Elector) -> None:
         """Become the leader, work, and end the process when that is over: what is under way may be out of date."""

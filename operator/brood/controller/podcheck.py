@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from brood.api.conditions import get_condition
+from brood.api.container import MAIN_CONTAINER
 from brood.api.reasons import ConditionType, DefinitionReason
-from brood.cluster.port import ApiError, Forbidden, Invalid, Kind
+from brood.cluster.port import ApiError, Forbidden, Invalid, Kind, Port
+from brood.controller.config import Config
 from brood.controller.keys import Key
 from brood.controller.lru import Lru
 from brood.controller.parts import Parts
 from brood.engine.dryrun import Trial, trials
 from brood.engine.snapshot import DefinitionProblem
 from brood.pods.build import build_pod
+from brood.pods.merge import merge
 from brood.views import DefinitionView
 
 AGAIN_SECONDS = 300.0
@@ -58,6 +61,7 @@ class PodCheck:
     def __init__(self, parts: Parts) -> None:
         self._writer = parts.writer
         self._layout = parts.port.layout
+        self._defaults = parts.config.pod_defaults
         self._wake_after = parts.wake_after
         self._known: Lru[str, _Known] = Lru(KEPT)
 
@@ -66,7 +70,7 @@ class PodCheck:
         if problem is not None:
             return PodsVerdict("Unknown", DefinitionReason.NOT_CHECKED, "the definition is invalid: no Pod was tried")
         recorded = _recorded(view)
-        if recorded is not None and recorded.status != "Unknown":
+        if recorded is not None and recorded.status == "True":
             return recorded
         known = self._known.get(view.meta.uid)
         if known is None or known.generation != view.meta.generation or _expired(known):
@@ -81,7 +85,7 @@ class PodCheck:
         unsure: PodsVerdict | None = None
         pods = trials(view)
         for trial in pods:
-            built = build_pod(trial.request, layout=self._layout, nonce=NONCE)
+            built = build_pod(trial.request, layout=self._layout, nonce=NONCE, defaults=self._defaults)
             try:
                 await self._writer.try_create(Kind.POD, built.pod)
             except Invalid as error:
@@ -111,3 +115,20 @@ def _recorded(view: DefinitionView) -> PodsVerdict | None:
 
 def _expired(known: _Known) -> bool:
     return known.verdict.status == "Unknown" and time.monotonic() >= known.at + AGAIN_SECONDS
+
+
+async def defaults_problem(port: Port, config: Config, *, namespace: str) -> str | None:
+    """Return why the API server would refuse every Pod with `podDefaults`, None where it would not or does not say."""
+    bare = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "brood-pod-defaults", "namespace": namespace},
+        "spec": {"containers": [{"name": MAIN_CONTAINER, "image": "any"}]},
+    }
+    try:
+        await port.create(Kind.POD, merge(config.pod_defaults, bare), dry_run=True)
+    except Invalid as error:
+        return error.message
+    except ApiError:
+        return None
+    return None

@@ -38,7 +38,7 @@ def problems(spec: JobDefinitionSpec) -> tuple[Problem, ...]:
     found = list(_params(spec.params, "spec"))
     found += _run_templates(spec)
     if spec.task_defaults is not None:
-        found += _pod_template(spec.task_defaults.pod_template, "spec.taskDefaults.podTemplate")
+        found += check_pod_template(spec.task_defaults.pod_template, "spec.taskDefaults.podTemplate")
     found += _graph(spec, spec.tasks, spec.params, "spec")
     for at, local in enumerate(spec.definitions):
         path = f"spec.definitions[{at}]"
@@ -111,7 +111,7 @@ def _early(path: str, source: str, params: Sequence[Param]) -> Iterator[Problem]
 def _graph(spec: JobDefinitionSpec, tasks: Sequence[Task], params: Sequence[Param], path: str) -> Iterator[Problem]:
     """Check one list of tasks."""
     for at, task in enumerate(tasks):
-        yield from _pod_template(task.pod_template, f"{path}.tasks[{at}].podTemplate")
+        yield from check_pod_template(task.pod_template, f"{path}.tasks[{at}].podTemplate")
     merged = [with_defaults(task, spec.task_defaults) for task in tasks]
     broken = False
     for at, task in enumerate(merged):
@@ -122,8 +122,8 @@ def _graph(spec: JobDefinitionSpec, tasks: Sequence[Task], params: Sequence[Para
         yield from _cycles(merged, path)
 
 
-def _pod_template(template: Mapping[str, JsonValue] | None, path: str) -> Iterator[Problem]:
-    """Check what no API server sees, because only ``metadata`` and ``spec`` reach the Pod."""
+def check_pod_template(template: Mapping[str, JsonValue] | None, path: str) -> Iterator[Problem]:
+    """Yield what no API server sees, because only ``metadata`` and ``spec`` reach the Pod."""
     for field, value in (template or {}).items():
         if field not in {"metadata", "spec"}:
             yield Problem(f"{path}.{field}", "unknown field; a podTemplate has metadata and spec", "unknown-field")

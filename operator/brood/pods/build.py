@@ -44,7 +44,9 @@ def exact(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def build_pod(request: PodRequest, *, layout: Layout, nonce: str) -> BuiltPod:
+def build_pod(
+    request: PodRequest, *, layout: Layout, nonce: str, defaults: Mapping[str, Any] | None = None
+) -> BuiltPod:
     """Build the Pod of one attempt.
 
     A task with a script runs under ``runner.sh``. A container without one "runs untouched" (contract §1.4): its own
@@ -59,6 +61,8 @@ def build_pod(request: PodRequest, *, layout: Layout, nonce: str) -> BuiltPod:
         Where things are inside the Pod.
     nonce
         Random letters and digits that mark the frames of a large result in the log.
+    defaults
+        A core/v1 PodTemplateSpec that lies under the request's own: the chart's `podDefaults`.
     """
     paths = layout.paths(request.namespace, request.name, request.volume)
     scripted = request.script is not None
@@ -75,7 +79,8 @@ def build_pod(request: PodRequest, *, layout: Layout, nonce: str) -> BuiltPod:
     }
     if request.timeout_seconds is not None:
         built["spec"]["activeDeadlineSeconds"] = request.timeout_seconds
-    return BuiltPod(_finish(request, built, main), inputs.config_maps)
+    template = merge(defaults or {}, request.pod_template or {})
+    return BuiltPod(_finish(request, built, main, template=template), inputs.config_maps)
 
 
 def _metadata(request: PodRequest, *, nonce: str) -> dict[str, Any]:
@@ -209,9 +214,10 @@ def _volumes(request: PodRequest, inputs: Inputs) -> list[dict[str, Any]]:
     return volumes
 
 
-def _finish(request: PodRequest, built: dict[str, Any], main: dict[str, Any]) -> dict[str, Any]:
-    """Merge the user's template under the Pod, and fill in what neither says."""
-    template = request.pod_template or {}
+def _finish(
+    request: PodRequest, built: dict[str, Any], main: dict[str, Any], *, template: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Merge the template under the Pod, and fill in what neither says."""
     built["spec"]["containers"] = [main]
     pod = merge({field: template[field] for field in ("metadata", "spec") if field in template}, built)
     spec = pod["spec"]

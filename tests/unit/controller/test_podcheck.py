@@ -111,7 +111,7 @@ async def test_no_pod_of_a_definition_with_a_cycle_is_tried(tmp_path: Path) -> N
     assert server.tried == []
 
 
-async def test_each_generation_is_tried_once_also_by_the_next_operator(tmp_path: Path) -> None:
+async def test_each_generation_is_tried_once_and_what_was_refused_again_by_the_next_operator(tmp_path: Path) -> None:
     async with local(tmp_path) as cluster:
         server = Server(cluster, {"second:1": Invalid("bad")})
         async with controlled(server):
@@ -123,11 +123,15 @@ async def test_each_generation_is_tried_once_also_by_the_next_operator(tmp_path:
             await cluster.patch(Kind.JOB_DEFINITION, "default", "hello", label)
             await until_true(lambda: again.queue.idle, "at rest")
             assert condition(await looked_at(cluster), "Stalled") == ("True", "InvalidSpec")
-            assert server.tried == ["first:1", "second:1"]
+            assert server.tried == ["first:1", "second:1"] * 2  # podDefaults may have been what was wrong
             mended = {"spec": {"tasks": [PAIR[0]]}}
             await cluster.patch(Kind.JOB_DEFINITION, "default", "hello", mended)
             found = await looked_at(cluster, 2)
-        assert server.tried == ["first:1", "second:1", "first:1"]
+            assert server.tried == [*["first:1", "second:1"] * 2, "first:1"]
+        async with controlled(server) as third:
+            await cluster.patch(Kind.JOB_DEFINITION, "default", "hello", label)
+            await until_true(lambda: third.queue.idle, "at rest")
+        assert server.tried == [*["first:1", "second:1"] * 2, "first:1"]
         assert condition(found, "PodsValidated") == ("True", "PodsAccepted")
         assert condition(found, "Stalled") == ("", "")
 

@@ -166,6 +166,25 @@ async def test_a_loop_that_ends_ends_the_process(
     assert told in str(line["exc_info"].exceptions[0])
 
 
+async def test_pod_defaults_that_the_server_refuses_end_the_process_before_it_takes_part(tmp_path: Path) -> None:
+    class Ended(Exception):
+        pass
+
+    def end(code: int) -> None:
+        raise Ended(code)
+
+    words = 'strict decoding error: unknown field "spec.securityContext.runAsUsr"'
+    async with running(tmp_path) as (server, port):
+        server.say(answer({"items": []}), answer({"items": []}), answer(status(400, words), code=400))
+        options = Options(listen=Listen(health_port=0, metrics_port=0))
+        config = Config(pod_defaults={"spec": {"securityContext": {"runAsUsr": 1}}})
+        shell = Operator(port.access, options=options, config=config, end=end)
+        with structlog.testing.capture_logs() as lines, pytest.raises(Ended, match="2"):
+            await shell.start()
+        await shell.stop()
+    assert [line["error"] for line in lines if line["log_level"] == "critical"] == [words]
+
+
 async def test_kopf_gets_sessions_that_authorize_by_themselves(tmp_path: Path) -> None:
     async with running(tmp_path) as (server, port):
         server.say(answer({}))
@@ -340,7 +359,7 @@ def test_lines_for_people_are_plain_where_there_is_no_terminal(stream: io.String
 def test_the_help_says_what_is_needed_and_how_it_ends() -> None:
     text = CliRunner().invoke(app, ["operator", "--help"]).output
     words = " ".join(text.split())
-    for said in ("kubectl apply -f crds/", "deploy/rbac.yaml", "Exit codes: 0 stopped", "--namespace", "/readyz"):
+    for said in ("charts/brood", "kubectl apply -k deploy/", "Exit codes: 0 stopped", "--namespace", "/readyz"):
         assert said in words
 
 
@@ -350,9 +369,21 @@ def test_without_a_cluster_it_says_where_it_looked(stream: io.StringIO) -> None:
     assert "brood operator: no kubeconfig at /nowhere/kubeconfig" in str(done.exception)
 
 
-@pytest.mark.parametrize("wrong", [["--lease-duration", "1"], ["--metrics-port", "70000"], ["--log-format", "xml"]])
-def test_a_wrong_option_is_refused(wrong: list[str]) -> None:
-    assert CliRunner().invoke(app, ["operator", *wrong]).exit_code == 2
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--lease-duration", "1"], "'--lease-duration'"),
+        (["--metrics-port", "70000"], "'--metrics-port'"),
+        (["--log-format", "xml"], "'--log-format'"),
+        (["--pod-defaults", "{"], "no JSON"),
+        (["--pod-defaults", "[]"], "no JSON object"),
+        (["--pod-defaults", '{"spek": {}}'], "podDefaults.spek: unknown field"),
+    ],
+)
+def test_a_wrong_option_is_refused(wrong: list[str], said: str) -> None:
+    done = CliRunner().invoke(app, ["operator", *wrong, "--kubeconfig", "/nowhere"])
+    assert done.exit_code == 2
+    assert said in done.output
 
 
 # --- the loop around kopf ---

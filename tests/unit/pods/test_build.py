@@ -273,6 +273,20 @@ def test_an_empty_template_changes_nothing(template: Any) -> None:
     assert build(pod_template=template) == build()
 
 
+def test_defaults_lie_under_the_pod_template() -> None:
+    container = {"name": "main", "resources": {"requests": {"cpu": "1", "memory": "2Gi"}}}
+    spec = {"securityContext": {"runAsUser": 7, "fsGroup": 7}, "priorityClassName": "low", "containers": [container]}
+    defaults = {"metadata": {"labels": {"team": "none", "cost": "x"}}, "spec": spec}
+    pod = build_pod(
+        replace(REQUEST, pod_template=TEMPLATE), layout=KubernetesLayout(), nonce="n0nce", defaults=defaults
+    ).pod
+    assert (pod["metadata"]["labels"]["team"], pod["metadata"]["labels"]["cost"]) == ("video", "x")
+    assert pod["spec"]["priorityClassName"] == "low"
+    context = {"seccompProfile": {"type": "RuntimeDefault"}, "runAsNonRoot": True, "runAsUser": 1000, "fsGroup": 7}
+    assert pod["spec"]["securityContext"] == context
+    assert main(pod)["resources"]["requests"] == {"cpu": "1", "memory": "1Gi"}
+
+
 def test_a_pod_is_small() -> None:
     def size(request: PodRequest) -> int:
         return len(json.dumps(build_pod(request, layout=KubernetesLayout(), nonce="n0nce").pod))

@@ -1,9 +1,10 @@
 """``brood operator``: the controller on a Kubernetes cluster."""
 
+import json
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -82,6 +83,10 @@ class OperatorOptions:
     definition_wait: Annotated[
         int, typer.Option(min=0, metavar="SECONDS", help="So long a root run waits for a definition that is not there.")
     ] = 300
+    pod_defaults: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help="A core/v1 PodTemplateSpec that lies under the Pod of every task."),
+    ] = None
     log_format: Annotated[
         Literal["console", "json"] | None,
         typer.Option(help="For people or for machines. Default: console on a terminal, else json."),
@@ -95,9 +100,9 @@ class OperatorOptions:
 def operator(options: OperatorOptions) -> None:
     """Work on a Kubernetes cluster as its operator.
 
-    It brings the JobRuns of the cluster to their end. It needs the CustomResourceDefinitions (kubectl apply -f
-    crds/) and the rights in deploy/rbac.yaml. Several may run at once: one leads, the others stand by and take over
-    when it stops or dies.
+    It brings the JobRuns of the cluster to their end. It needs the CustomResourceDefinitions and some rights: the Helm
+    chart (charts/brood) brings both, and so does kubectl apply -k deploy/. Several may run at once: one leads, the
+    others stand by and take over when it stops or dies.
 
     For example:
 
@@ -153,6 +158,7 @@ def _config(options: OperatorOptions) -> "Config":
         max_volumes=options.max_volumes,
         max_depth=options.max_depth,
         definition_wait=options.definition_wait,
+        pod_defaults=_pod_template(options.pod_defaults or "{}"),
     )
 
 
@@ -164,3 +170,17 @@ def _sizes(pools: Iterable[str]) -> dict[str, int]:
             raise typer.BadParameter(f"{one!r} is not NAME=SIZE with a size of at least 1", param_hint="--pool")
         sizes[name] = int(size)
     return sizes
+
+
+def _pod_template(text: str) -> dict[str, Any]:
+    from brood.engine.validate import check_pod_template
+
+    try:
+        template = json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"no JSON: {error}", param_hint="--pod-defaults") from error
+    if not isinstance(template, dict):
+        raise typer.BadParameter("no JSON object", param_hint="--pod-defaults")
+    for problem in check_pod_template(template, "podDefaults"):
+        raise typer.BadParameter(f"{problem.path}: {problem.message}", param_hint="--pod-defaults")
+    return template

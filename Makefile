@@ -14,7 +14,7 @@ TESTS ?=
 NODE ?= real
 SCENARIO ?=
 
-.PHONY: help setup dev demo test test-fast verify bench lock crds cluster-up cluster-down clean
+.PHONY: help setup dev demo test test-fast verify bench lock crds manifests cluster-up cluster-down clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,10 +52,13 @@ verify: dev ## lint, format, types, layers, and whether generated files are curr
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/python -m brood.api.crd --check --out crds
+	@$(BIN)/python -m brood.api.crd --check
 
-crds: setup ## write crds/*.yaml from the models in brood.api
-	@$(BIN)/python -m brood.api.crd --out crds
+crds: setup ## write crds/*.yaml, and the chart's copy of them, from the models in brood.api
+	@$(BIN)/python -m brood.api.crd
+
+manifests: dev ## write deploy/brood.yaml, which is what the chart makes (needs Go: helm is built with it)
+	@$(BIN)/python -m tests.kubernetes.charts
 
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 lock: dev ## write requirements/*.lock anew from pyproject.toml (newest versions that fit)

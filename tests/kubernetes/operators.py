@@ -1,4 +1,4 @@
-"""``brood operator`` as people run it: a process of its own, with the rights of ``deploy/`` and no others."""
+"""``brood operator`` as people run it: a process of its own, with the rights of the chart and no others."""
 
 import contextlib
 import json

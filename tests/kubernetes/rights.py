@@ -1,4 +1,4 @@
-"""The operator's service account, as ``deploy/`` makes it, for another namespace than its own."""
+"""The operator's service account with the rights that the chart gives it, and no others."""
 
 import json
 from collections.abc import Sequence
@@ -8,9 +8,8 @@ from typing import Any
 import yaml
 
 from tests.cluster.access import Cluster
-from tests.cluster.places import PROJECT
+from tests.kubernetes.charts import render
 
-SYSTEM = "brood-system"
 ACCOUNT = "brood-operator"
 
 
@@ -19,22 +18,12 @@ def service_account(cluster: Cluster, *, home: str, namespaces: Sequence[str], d
 
     Without namespaces it has them everywhere.
     """
-    everywhere = _documents("rbac.yaml", home=home)
-    for_itself = [one for one in everywhere if one["kind"] in ("ServiceAccount", "Role", "RoleBinding")]
-    cluster.apply(for_itself, namespace=home)
-    for namespace in namespaces:
-        cluster.apply(_documents("rbac-namespaced.yaml", home=home), namespace=namespace)
-    if not namespaces:
-        cluster.apply([one for one in everywhere if one["kind"].startswith("ClusterRole")], namespace=home)
+    values = {"fullnameOverride": ACCOUNT, "watchNamespaces": [*namespaces]}
+    rights = render("--show-only=templates/rbac.yaml", values=values, namespace=home)
+    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(rights))
     kubeconfig = directory / "kubeconfig"
     kubeconfig.write_text(json.dumps(_config(cluster, home=home)))
     return kubeconfig
-
-
-def _documents(file: str, *, home: str) -> list[dict[str, Any]]:
-    """Read manifests of ``deploy/`` with the operator's namespace changed; the namespace itself is left out."""
-    text = (PROJECT / "deploy" / file).read_text().replace(SYSTEM, home)
-    return [one for one in yaml.safe_load_all(text) if one is not None and one["kind"] != "Namespace"]
 
 
 def _config(cluster: Cluster, *, home: str) -> dict[str, Any]:

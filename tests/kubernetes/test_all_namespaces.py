@@ -1,4 +1,4 @@
-"""One operator for all namespaces, with the rights of deploy/rbac.yaml; namespaces come and go meanwhile."""
+"""One operator for all namespaces, with the rights of the chart; namespaces come and go meanwhile."""
 
 from tests.cluster.access import Cluster
 from tests.kubernetes.arenas import definition, fresh, run, simulated

@@ -1,4 +1,4 @@
-"""The examples as a user of Kubernetes runs them: kubectl, a real node, the operator with the rights of deploy/."""
+"""The examples as a user of Kubernetes runs them: kubectl, a real node, the operator with the rights of the chart."""
 
 import re
 from collections.abc import Iterator
@@ -137,7 +137,7 @@ def test_kubectl_wait_returns_and_the_phases_were_monotonic(played: Arena, encod
     assert condition(encoded, "Stalled") == {}
 
 
-def test_the_rights_of_deploy_are_enough(played: Arena, encoded: Object) -> None:
+def test_the_rights_of_the_chart_are_enough(played: Arena, encoded: Object) -> None:
     played.ended("ffmpeg", seconds=120)
     assert played.denied() == []
 

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from brood import __version__
 from tests.cluster.access import Cluster
-from tests.cluster.places import PROJECT
-from tests.kubernetes.arenas import Arena, fresh, script
+from tests.kubernetes.arenas import Arena, script
 from tests.kubernetes.operators import Operator, operators
 
 LEASE = "brood-operator"
@@ -129,38 +127,6 @@ def test_kopf_rings_only_for_unfinished_roots(real: Arena) -> None:
     ]
     assert asked
     assert all("fieldSelector=status.phase!%3DSucceeded" in line for line in asked)
-
-
-def test_the_rights_hold_no_secrets_no_wildcards_and_nothing_else_to_hide() -> None:
-    rules: dict[tuple[str, str], Any] = {}
-    for file in ("rbac.yaml", "rbac-namespaced.yaml"):
-        for one in yaml.safe_load_all((PROJECT / "deploy" / file).read_text()):
-            if one is not None and "rules" in one:
-                rules[file, one["kind"]] = one["rules"]
-                words = [
-                    word for rule in one["rules"] for key in ("apiGroups", "resources", "verbs") for word in rule[key]
-                ]
-                assert "*" not in words
-                assert not {"secrets", "impersonate", "escalate", "bind", "pods/exec", "nodes"} & set(words)
-    assert rules["rbac.yaml", "ClusterRole"] == rules["rbac-namespaced.yaml", "Role"]
-
-
-def test_the_deployment_fits_a_restricted_namespace(kube: Cluster) -> None:
-    deployment = yaml.safe_load((PROJECT / "deploy/operator.yaml").read_text())
-    template = deployment["spec"]["template"]
-    (container,) = template["spec"]["containers"]
-    assert container["securityContext"]["readOnlyRootFilesystem"]
-    assert container["image"].endswith(f":{__version__}")
-    with kube.namespace(labels={"pod-security.kubernetes.io/enforce": "restricted"}) as namespace:
-        kube.kubectl("create", "serviceaccount", template["spec"]["serviceAccountName"], "-n", namespace)
-        template["metadata"]["name"] = fresh()
-        text = yaml.safe_dump({"apiVersion": "v1", "kind": "Pod", **template})
-        made = kube.kubectl("create", "--dry-run=server", "--validate=strict", "-n", namespace, "-f", "-", input=text)
-        assert "created" in made
-        deployment["metadata"]["namespace"] = namespace
-        whole = yaml.safe_dump(deployment)
-        words = ("create", "--dry-run=server", "--validate=strict", "-n", namespace, "-f", "-")
-        assert "created" in kube.kubectl(*words, input=whole)
 
 
 def wait_until(holds: Any, *, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """The CustomResourceDefinitions, generated from the models: ``python -m brood.api.crd --out crds [--check]``."""
 
 import argparse
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,9 @@ SIZE_LIMIT: Final = 200_000
 """Bytes per file: client-side ``kubectl apply`` writes the whole object into an annotation of at most 256 KiB."""
 
 HEADER: Final = "# Generated from operator/brood/api by `make crds`; do not edit.\n"
+
+CHART: Final = "charts/brood/files/crds"
+"""A chart cannot read files outside of itself, and GitOps tools do not follow symbolic links."""
 
 _AGE: Final = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 
@@ -133,11 +137,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the files, or with ``--check`` say which of them are not current (exit code 1)."""
     parser = argparse.ArgumentParser(prog="python -m brood.api.crd", description="Write the CRDs that the models give.")
     parser.add_argument("--out", type=Path, default=Path("crds"), help="directory of the files")
+    parser.add_argument("--chart", type=Path, default=Path(CHART), help="directory of the Helm chart's copy of them")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is not current")
     options = parser.parse_args(arguments)
     stale = []
-    for name, text in files().items():
-        path: Path = options.out / name
+    for directory, (name, text) in itertools.product((options.out, options.chart), files().items()):
+        path: Path = directory / name
         if options.check:
             if not path.is_file() or path.read_text(encoding="utf-8") != text:
                 stale.append(str(path))

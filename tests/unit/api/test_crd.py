@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from brood.api.crd import SIZE_LIMIT, files, main
+from brood.api.crd import CHART, SIZE_LIMIT, files, main
 
 PROJECT = Path(__file__).parents[3]
 NAMES = ("jobdefinitions.yaml", "jobruns.yaml")
@@ -121,16 +121,19 @@ def test_what_kubectl_shows_of_the_resource(
 
 
 def test_the_committed_files_are_current() -> None:
-    assert main(["--check", "--out", str(PROJECT / "crds")]) == 0
+    assert main(["--check", "--out", str(PROJECT / "crds"), "--chart", str(PROJECT / CHART)]) == 0
 
 
 def test_a_file_that_is_not_current_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--out", str(tmp_path)]) == 0
-    assert main(["--check", "--out", str(tmp_path)]) == 0
+    words = ["--out", str(tmp_path), "--chart", str(tmp_path / "chart")]
+    assert main(words) == 0
+    assert main(["--check", *words]) == 0
     (tmp_path / "jobruns.yaml").write_text("changed")
     (tmp_path / "jobdefinitions.yaml").unlink()
-    assert main(["--check", "--out", str(tmp_path)]) == 1
+    (tmp_path / "chart/jobruns.yaml").write_text("changed")
+    assert main(["--check", *words]) == 1
     said = capsys.readouterr().err
+    assert "chart/jobruns.yaml" in said
     assert "jobruns.yaml" in said
     assert "jobdefinitions.yaml" in said
     assert (tmp_path / "jobruns.yaml").read_text() == "changed"

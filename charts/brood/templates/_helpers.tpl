@@ -1,12 +1,37 @@
-# The same rights in one namespace only: kubectl apply -n NAMESPACE -f deploy/rbac-namespaced.yaml, once for each namespace that
-# the operator is started with (--namespace NAMESPACE). From deploy/rbac.yaml it then needs the part before the ClusterRole.
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata:
-  name: brood-operator
-  labels: {app.kubernetes.io/name: brood-operator, app.kubernetes.io/part-of: brood}
-rules:
+{{- define "brood.name" -}}
+{{ .Values.fullnameOverride | default .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "brood.account" -}}
+{{ .Values.serviceAccount.name | default (include "brood.name" .) }}
+{{- end }}
+
+{{- define "brood.selector" -}}
+app.kubernetes.io/name: brood
+app.kubernetes.io/instance: {{ include "brood.name" . }}
+{{- end }}
+
+{{- define "brood.labels" -}}
+{{ include "brood.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- end }}
+
+{{- /* Metadata in the release's namespace, of (list $ "-suffix of the name"). */ -}}
+{{- define "brood.metadata" -}}
+{{- $ := index . 0 -}}
+name: {{ include "brood.name" $ }}{{ index . 1 }}
+namespace: {{ $.Release.Namespace }}
+labels: {{- include "brood.labels" $ | nindent 2 }}
+{{- end }}
+
+{{- define "brood.image" -}}
+{{- with .Values.image -}}
+{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* What the operator may do where it works, and no more: no Secrets, no impersonation, no wildcards. */ -}}
+{{- define "brood.rules" -}}
 - apiGroups: [brood.dev]
   resources: [jobdefinitions]
   verbs: [get, list, watch]
@@ -40,12 +65,4 @@ rules:
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata:
-  name: brood-operator
-  labels: {app.kubernetes.io/name: brood-operator, app.kubernetes.io/part-of: brood}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: brood-operator}
-subjects:
-- {kind: ServiceAccount, name: brood-operator, namespace: brood-system}
+{{- end }}

@@ -11,7 +11,7 @@ Where things are, one concept a file:
 - `layers`, `registry`: images made from Debian's files, and the registry on loopback that serves them
 - `state`: one cluster's directory, ports and network; several clusters may live side by side
 - `pki`, `processes`, `controlplane`: certificates, child processes, the control plane
-- `node`, `cgroups`, `volumes`: the real node; `kwok`: the simulated ones
+- `node`, `cgroups`, `volumes`, `service`: the real node; `kwok`: the simulated ones
 - `lifecycle`: up, down, status; `sessions`: a cluster for as long as tests run
 - `access`: what tests do with a running cluster; `audit`: API requests, counted
 """

@@ -80,8 +80,9 @@ def start_apiserver(state: State) -> None:
         f"--service-account-key-file={keys / 'sa.pub'}",
         f"--service-account-signing-key-file={keys / 'sa.key'}",
         "--service-account-issuer=https://kubernetes.default.svc",
-        "--service-cluster-ip-range=10.96.0.0/16",
+        f"--service-cluster-ip-range={state.services}.0/24",
         "--authorization-mode=Node,RBAC",
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",  # as on OpenShift: see jobruns/finalizers
         "--allow-privileged",
         f"--kubelet-client-certificate={keys / 'apiserver.crt'}",
         f"--kubelet-client-key={keys / 'apiserver.key'}",

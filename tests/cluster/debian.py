@@ -6,8 +6,17 @@ import subprocess
 
 from tests.cluster.places import Missing, say, step
 
-NODE_PACKAGES = ("containerd", "runc", "containernetworking-plugins", "iproute2", "mount", "openssl", "busybox-static")
-IMAGE_PACKAGES = ("ca-certificates", "curl", "ffmpeg", "python3")
+NODE_PACKAGES = (
+    "containerd",
+    "runc",
+    "containernetworking-plugins",
+    "iproute2",
+    "socat",
+    "mount",
+    "openssl",
+    "busybox-static",
+)
+IMAGE_PACKAGES = ("ca-certificates", "curl", "ffmpeg", "python3", "python3-venv")
 
 
 def missing_packages(packages: tuple[str, ...]) -> list[str]:

@@ -36,7 +36,7 @@ class Layer:
 
 
 def layer(name: str) -> Layer:
-    """Return the layer `name` (``base``, ``python`` or ``ffmpeg``), made now if the cache does not hold it."""
+    """Return the layer `name` (a key of `_CONTENTS`), made now if the cache does not hold it."""
     directory = cache() / "images" / _key()
     directory.mkdir(parents=True, exist_ok=True)
     facts = directory / f"{name}.json"
@@ -167,9 +167,21 @@ def _python(tar: _Tar) -> None:
         tar.file(CERTIFICATES)
 
 
+def _pip(tar: _Tar) -> None:
+    """Files for virtual environments, and what compiled packages are linked to."""
+    interpreter = Path("/usr/bin/python3").resolve()
+    for path in (
+        *Path("/usr/lib", interpreter.name, "ensurepip").glob("*.py"),
+        *Path("/usr/share/python-wheels").iterdir(),
+    ):
+        tar.file(path)
+    for name in ("libstdc++.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "libutil.so.1"):
+        tar.programs(Path("/usr/lib").glob(f"*/{name}"))
+
+
 def _ffmpeg(tar: _Tar) -> None:
     """Ffmpeg and ffprobe."""
     tar.programs([Path("/usr/bin/ffmpeg"), Path("/usr/bin/ffprobe")])
 
 
-_CONTENTS: dict[str, Callable[[_Tar], None]] = {"base": _base, "python": _python, "ffmpeg": _ffmpeg}
+_CONTENTS: dict[str, Callable[[_Tar], None]] = {"base": _base, "python": _python, "pip": _pip, "ffmpeg": _ffmpeg}

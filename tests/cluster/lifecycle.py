@@ -5,7 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
-from tests.cluster import binaries, controlplane, debian, kwok, node, processes, registry, state, volumes
+from tests.cluster import binaries, controlplane, debian, kwok, node, processes, registry, service, state, volumes
 from tests.cluster.layers import layer
 from tests.cluster.places import Missing, cache, say
 from tests.cluster.state import State
@@ -73,6 +73,7 @@ def _start(cluster: State) -> None:
     controlplane.start(cluster)
     volumes.start(cluster)
     if cluster.node == "real":
+        service.start(cluster)
         registry.push(cluster)
         node.start_kubelet(cluster)
     elif cluster.node == "kwok":
@@ -86,6 +87,7 @@ def down(directory: Path, *, keep_logs: bool = False) -> None:
     if cluster is None:
         return
     node.stop(cluster)
+    service.stop(cluster)
     for name in PROGRAMS:
         processes.stop(cluster, name)
     logs = cluster.directory.with_name(cluster.directory.name + ".logs")

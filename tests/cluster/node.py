@@ -166,7 +166,7 @@ def _kubelet(state: State) -> dict[str, object]:
         "failSwapOn": False,
         "enforceNodeAllocatable": [],
         "makeIPTablesUtilChains": False,
-        "clusterDNS": ["10.96.0.10"],
+        "clusterDNS": [f"{state.services}.10"],
         "maxPods": 250,
         "serializeImagePulls": False,
         "registryPullQPS": 0,

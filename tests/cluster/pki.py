@@ -13,7 +13,7 @@ CLIENT = "extendedKeyUsage=clientAuth"
 CERTIFICATES = {
     "apiserver": (
         "/CN=kube-apiserver",
-        f"{NAMES},DNS:kubernetes.default.svc,IP:10.96.0.1\nextendedKeyUsage=serverAuth,clientAuth",
+        f"{NAMES},DNS:kubernetes.default.svc,IP:SERVICE\nextendedKeyUsage=serverAuth,clientAuth",
     ),
     "admin": ("/O=system:masters/CN=admin", CLIENT),
     "controllers": ("/CN=system:kube-controller-manager", CLIENT),
@@ -35,7 +35,7 @@ def make(state: State) -> None:
         _key(directory, name)
         _openssl(directory, "req", "-new", "-key", f"{name}.key", "-subj", subject, "-out", f"{name}.csr")
         with tempfile.NamedTemporaryFile("w", suffix=".ext") as extfile:
-            extfile.write(extensions)
+            extfile.write(extensions.replace("SERVICE", f"{state.services}.1"))
             extfile.flush()
             signing = [
                 "-CA",

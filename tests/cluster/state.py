@@ -58,6 +58,11 @@ class State:
         """A word that names this cluster in places shared by all: control groups, networks."""
         return "brood-" + hashlib.sha256(str(self.directory).encode()).hexdigest()[:8]
 
+    @property
+    def services(self) -> str:
+        """The first three octets of the services' network ``10.x.y.0/24``."""
+        return f"10.{self.subnet + 64}.{int(self.identity[-2:], 16)}"
+
     def url(self, port: str) -> str:
         """Return ``127.0.0.1:<port>`` for one of the named ports."""
         return f"127.0.0.1:{self.ports[port]}"

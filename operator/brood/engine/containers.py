@@ -10,7 +10,7 @@ from brood.engine.deadline import overran
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
 from brood.engine.plan import PodDeletion
-from brood.engine.podstart import handler_seconds
+from brood.engine.timeout import handler_seconds, judged, stop_overdue
 from brood.views import PodAttempt, TaskResult
 
 _OWN_FAILURES = frozenset({TaskReason.EXIT_CODE, TaskReason.OOM_KILLED})
@@ -38,12 +38,13 @@ def observe(draft: Draft, node: Node) -> None:
     pod = attempt.pod
     goes_on = attempt.result is None and row.phase is TaskPhase.RUNNING and row.pod_name == pod.meta.name
     if goes_on and not row.reason and not draft.stops_pods:
+        stop_overdue(draft, node, pod)
         return
     _count_lost(draft, node)
     draft.set(node, attempt=pod.attempt, pod_name=pod.meta.name, next_attempt_time=None, waiting_since=None)
     if attempt.result is not None:
         draft.set(node, start_time=row.start_time or attempt.result.started_at or pod.meta.created_at)
-        _settle(draft, node, attempt.result, stopped=pod.meta.deleting)
+        _settle(draft, node, judged(draft, node, pod, attempt.result), stopped=pod.meta.deleting)
         return
     if pod.started_at is not None:
         draft.set(node, phase=TaskPhase.RUNNING, start_time=row.start_time or pod.started_at, reason="", message="")
@@ -52,6 +53,8 @@ def observe(draft: Draft, node: Node) -> None:
             draft.deletions.append(PodDeletion(pod))
     elif pod.started_at is None:
         _pending(draft, node, attempt)
+    else:
+        stop_overdue(draft, node, pod)
 
 
 def _count_lost(draft: Draft, node: Node) -> None:

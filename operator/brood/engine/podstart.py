@@ -12,11 +12,9 @@ from brood.engine.graph import Node
 from brood.engine.render import render_container, render_env, text_list
 from brood.engine.scope import context, pod_scope, upstream_outputs
 from brood.engine.slots import blocked, pool_names, volume_blocked
+from brood.engine.timeout import handler_seconds
 from brood.templating import TemplateError
 from brood.views import PodRequest
-
-HANDLER_SECONDS = 300
-"""Time of a handler that sets no `timeoutSeconds`."""
 
 
 def start(draft: Draft, node: Node) -> bool:
@@ -51,11 +49,6 @@ def pod_name(draft: Draft, node: Node, attempt: int) -> str:
     """Return the name of an attempt's Pod; a handler's never equals a task's, whose name holds no slash."""
     task = f"{node.name}/handler" if node.handler else node.name
     return object_name(draft.run.meta.name, draft.run.meta.uid, task=task, index=None, attempt=attempt)
-
-
-def handler_seconds(node: Node) -> int:
-    """Return the time that a handler has."""
-    return node.task.timeout_seconds or HANDLER_SECONDS
 
 
 def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:

@@ -6,7 +6,7 @@ import pytest
 
 from brood.api.reasons import WaitingReason
 from brood.views import PodRequest, TaskResult
-from tests.unit.engine.world import START, World, begun, exits, ok, played
+from tests.unit.engine.world import START, World, begun, deleted, exits, ok, played
 
 
 def waiting(spec: str) -> World:
@@ -203,3 +203,49 @@ def test_items_that_all_ended_in_time_are_judged_as_ever_although_it_is_seen_lat
     world.pass_time(100)
     world.settle()
     assert world.row("p").phase == "Succeeded"
+
+
+# --- where no kubelet keeps the time ---
+
+
+def test_a_pod_that_no_kubelet_stops_is_deleted_and_has_failed_by_its_time() -> None:
+    """Its node is gone, or simulated; whatever its end looks like then, it came too late."""
+    world = begun("{tasks: [{name: a, script: x, timeoutSeconds: 30, retryPolicy: {limit: 1}}]}")
+    for attempt in (1, 2):
+        name = world.live_pod("a")
+        assert world.wakes() == [world.now + timedelta(seconds=35)]
+        world.pass_time(34)
+        world.settle()
+        assert not world.pods[name].pod.meta.deleting
+        world.pass_time(1)
+        world.settle()
+        assert world.pods[name].pod.meta.deleting
+        assert world.row("a").phase == "Running"  # it holds its slot until it has ended
+        world.end(name, deleted() if attempt == 1 else ok())
+        world.settle()
+        world.sleep() if attempt == 1 else None
+        world.settle()
+    row = world.row("a")
+    assert (row.phase, row.reason, row.attempt, row.infra_retries) == ("Failed", "DeadlineExceeded", 2, 0)
+    assert row.message == "timeoutSeconds passed"
+
+
+def test_a_handler_has_its_time_also_where_no_kubelet_keeps_it() -> None:
+    world = begun("{tasks: [{name: a, script: x}], handlers: {onExit: {script: x, timeoutSeconds: 10}}}")
+    world.end_task("a", ok())
+    world.settle()
+    name = world.live_pod("onExit")
+    world.pass_time(15)
+    world.settle()
+    world.end(name, deleted())
+    world.settle()
+    assert world.phase() == "Succeeded"
+    assert [one.reason for one in world.runs["run"].status.handlers] == ["DeadlineExceeded"]
+
+
+def test_a_pod_that_somebody_deletes_in_time_is_made_again() -> None:
+    world = begun("{tasks: [{name: a, script: x, timeoutSeconds: 30}]}")
+    world.pass_time(20)
+    world.end_task("a", deleted())
+    world.settle()
+    assert (world.row("a").attempt, world.row("a").infra_retries) == (2, 1)

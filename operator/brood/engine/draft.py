@@ -192,6 +192,7 @@ def _rows_of(nodes: Sequence[Node], rows: Sequence[TaskStatus]) -> Iterator[Task
 
 
 def cut(message: str) -> str:
-    """Return one line of at most 256 characters."""
+    """Return one line of at most 256 characters: what is too long loses its middle, because the cause comes last."""
     line = " ".join(message.split())
-    return line if len(line) <= MESSAGE_LENGTH else line[: MESSAGE_LENGTH - 1] + "…"
+    half = (MESSAGE_LENGTH - 1) // 2
+    return line if len(line) <= MESSAGE_LENGTH else f"{line[:half]}…{line[-half:]}"

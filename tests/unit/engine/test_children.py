@@ -187,3 +187,14 @@ def test_f11_three_levels_work() -> None:
     """
     world = played(spec)
     assert (len(world.runs), world.phase()) == (3, "Succeeded")
+
+
+def test_the_cause_of_a_failure_deep_down_is_told_at_the_top() -> None:
+    world = played(
+        "{tasks: [{name: a, run: {definitionRef: {name: l}}}], definitions: [{name: l, tasks: [{name: deeper, run: {definitionRef: {name: l}}}]}]}"
+    )
+    condition = world.condition("Succeeded")
+    assert condition is not None
+    assert condition[2].startswith("task a: ChildFailed: child run")
+    assert condition[2].endswith("runs are nested deeper than 16")
+    assert len(condition[2]) <= 256

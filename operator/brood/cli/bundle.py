@@ -10,6 +10,7 @@ from brood.api.jobdefinition import JobDefinition, JobDefinitionSpec
 from brood.api.jobrun import JobRun, JobRunSpec
 from brood.api.parse import InvalidManifest, parse_manifest
 from brood.cli.findings import Finding
+from brood.cli.pods import pod_problems
 from brood.cli.positions import locate, quoting_hint
 from brood.cli.yamltext import Document
 from brood.engine.validate import problems
@@ -176,7 +177,7 @@ def _read_definition(bundle: Bundle, document: Document, namespace: str, name: s
     if not isinstance(parsed, JobDefinition):
         bundle.unreadable.add((namespace, name))
         return
-    wrong = problems(parsed.spec)
+    wrong = problems(parsed.spec) or tuple(pod_problems(namespace, name, parsed.spec))
     bundle.findings += [finding(document, subject, one.path, one.message, rule=one.rule) for one in wrong]
     bundle.definitions.append(Definition(document, namespace, name, parsed.spec, sound=not wrong))
 

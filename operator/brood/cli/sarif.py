@@ -30,6 +30,7 @@ RULES: Final[Mapping[str, str]] = {
     "wrong-type": "A value of the wrong type.",
     "await-without-fork": "An await names a task that is no fork.",
     "output-without-body": "An output of a task that has nothing to make one.",
+    "invalid-pod": "A Pod that an API server refuses: an unknown field, a value of the wrong type.",
     "task-cycle": "Tasks wait for each other.",
     "unknown-definition": "A definition that is named does not exist, or is not the only one.",
     "unfit-rerun": "rerunOf names a run that is not there, or had another definition or other params.",

@@ -299,6 +299,38 @@ def test_continue_on_with_effect(tmp_path: Path, tasks: list[Task]) -> None:
 # --- Images and resources ---
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"container": {"image": "x:1", "comand": ["x"]}}, 'unknown field "spec.containers[0].comand"'),
+        ({"container": {"command": "sh -c x"}}, "spec.containers[0].command: must be a list"),
+        ({"script": "x", "podTemplate": {"spec": {"nodeSelectr": {}}}}, 'unknown field "spec.nodeSelectr"'),
+        ({"script": "x", "container": {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}}, "Not found"),
+        ({"script": "x", "container": {"resources": {"limits": {"memory": "1 GB"}}}}, "must be a quantity"),
+    ],
+)
+def test_a_pod_that_an_api_server_refuses_is_an_error(tmp_path: Path, more: Task, words: str) -> None:
+    found = linted(tmp_path, [script("a"), {"name": "b", **more}])
+    assert brief(found) == [("invalid-pod", "spec.tasks[1]")]
+    assert found[0].severity is Severity.ERROR
+    assert "the Pod of task b is refused" in found[0].message
+    assert words in found[0].message
+
+
+def test_a_pod_of_a_local_definition_or_handler_is_checked_too(tmp_path: Path) -> None:
+    wrong = {"script": "x", "container": {"stdin": "yes"}}
+    found = linted(
+        tmp_path,
+        [script("a")],
+        handlers={"onExit": {**wrong, "env": [{"name": "A", "value": "b"}]}},
+        definitions=[{"name": "l", "tasks": [{"name": "x", **wrong}]}],
+    )
+    assert {field for rule, field in brief(found) if rule == "invalid-pod"} == {
+        "spec.definitions[0].tasks[0]",
+        "spec.handlers.onExit",
+    }
+
+
 def test_a_missing_image_is_told_once_for_all_tasks(tmp_path: Path) -> None:
     inner = {"name": "inner", "tasks": [script("deep")]}
     call = {"name": "call", "run": {"definitionRef": {"name": "inner"}}}

@@ -158,7 +158,7 @@ def test_o8_rows_say_when_and_where() -> None:
 def test_a_message_has_at_most_256_characters_in_one_line() -> None:
     world = played("{tasks: [{name: a, script: x}]}", lambda _: replace(exits(1), message="line\n" * 500))
     message = world.row("a").message
-    assert len(message) == 256
+    assert 250 < len(message) <= 256
     assert "\n" not in message
     assert len(world.runs["run"].status.message) <= 256
 

@@ -135,12 +135,12 @@ def _check_pod(manifest: Manifest) -> None:
     name, spec = manifest["metadata"]["name"], manifest.get("spec") or {}
     if not spec.get("containers"):
         raise invalid(Kind.POD, name, "spec.containers: Required value")
-    volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
+    volumes = {volume.get("name") for volume in spec.get("volumes") or () if volume}
     seen: set[str] = set()
     for field in ("initContainers", "containers"):
         for position, container in enumerate(spec.get(field) or ()):
             at = f"spec.{field}[{position}]"
-            if not container.get("name"):
+            if not container or not container.get("name"):
                 raise invalid(Kind.POD, name, f"{at}.name: Required value")
             if container["name"] in seen:
                 raise invalid(Kind.POD, name, f'{at}.name: Duplicate value: "{container["name"]}"')
@@ -148,12 +148,13 @@ def _check_pod(manifest: Manifest) -> None:
             for number, variable in enumerate(container.get("env") or ()):
                 _check_variable(variable, name=name, at=f"{at}.env[{number}]")
             for number, mount in enumerate(container.get("volumeMounts") or ()):
-                if mount.get("name") not in volumes:
-                    raise invalid(Kind.POD, name, f'{at}.volumeMounts[{number}].name: Not found: "{mount.get("name")}"')
+                wanted = (mount or {}).get("name")
+                if wanted not in volumes:
+                    raise invalid(Kind.POD, name, f'{at}.volumeMounts[{number}].name: Not found: "{wanted}"')
 
 
 def _check_variable(variable: Mapping[str, Any], *, name: str, at: str) -> None:
-    if not variable.get("name"):
+    if not variable or not variable.get("name"):
         raise invalid(Kind.POD, name, f"{at}.name: Required value")
     if not isinstance(variable.get("value", ""), str):
         raise invalid(Kind.POD, name, f"{at}.value: Invalid value: {variable['value']!r}: must be a string")

@@ -126,7 +126,7 @@ async def test_a_refusal_by_pod_security_is_forbidden_and_no_quota(bench: Bench,
 
 
 async def test_a_kind_that_the_server_does_not_know_is_not_found(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = "brood.cluster.kubernetes.listing.collection_path"
+    path = "brood.cluster.kubernetes.resources.collection_path"
     monkeypatch.setattr(path, lambda _, namespace: f"/apis/brood.dev/v1/namespaces/{namespace}/jobruns")
     with pytest.raises(NotFound):
         await bench.port.list(Kind.JOB_RUN, namespace=bench.namespace)
@@ -135,7 +135,6 @@ async def test_a_kind_that_the_server_does_not_know_is_not_found(bench: Bench, m
 async def test_a_container_that_has_not_started_has_an_empty_log(bench: Bench) -> None:
     image = "127.0.0.1:1/nothing:at-all"
     await bench.create(PODS, pod(containers=[{"name": "main", "image": image}]))
-    assert await bench.port.read_log(bench.namespace, "pod-1", limit_bytes=100) == b""
     async with asyncio.timeout(60):
         while not (await bench.get(PODS, "pod-1"))["status"].get("containerStatuses"):  # noqa: ASYNC110
             await asyncio.sleep(0.2)

@@ -95,7 +95,7 @@ def down(directory: Path, *, keep_logs: bool = False) -> None:
     if keep_logs:
         shutil.copytree(cluster.directory / "log", logs)
         say(f"the logs of what went wrong are in {logs}")
-    shutil.rmtree(cluster.directory)
+    shutil.rmtree(cluster.directory, ignore_errors=True)  # another session may be sweeping it away at this moment
 
 
 def status(directory: Path) -> dict[str, bool]:

@@ -1,4 +1,4 @@
-"""``brood run`` beside bare processes: a chain of 20 tasks, 1,000 items 100 at a time, and the start of the program (T8 of the budgets).
+"""``brood run`` beside bare processes: a chain of 20 tasks, 1,000 items 100 at a time, the start of the program (T8 of the budgets).
 
 ``python -m bench.local [--items N] [--repeat R]`` prints one JSON object per round. Every process is really started.
 """

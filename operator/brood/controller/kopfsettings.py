@@ -8,13 +8,12 @@ import kopf
 
 from brood.api.base import GROUP
 from brood.api.labels import ROOT_RUN
-from brood.api.phases import RunPhase
 
 JOB_RUNS: Final = (GROUP, "jobruns")
 JOB_DEFINITIONS: Final = (GROUP, "jobdefinitions")
 
-UNFINISHED: Final = ",".join(f"status.phase!={phase.value}" for phase in RunPhase if phase.ended)
-"""Field selector of runs that are not finished; one without a status yet is among them."""
+NEW: Final = "status.phase="
+"""Field selector of runs that nobody has looked at yet; what becomes of them the informer hears, for a tenth of the CPU."""
 
 ROOTS: Final = f"!{ROOT_RUN}"
 """Label selector of root runs: "children carry `brood.dev/root-run`"."""
@@ -60,7 +59,7 @@ def door_settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = 300
     settings.watching.chunk_size = PAGE
     settings.watching.label_selectors[JOB_RUNS] = ROOTS
-    settings.watching.field_selectors[JOB_RUNS] = UNFINISHED
+    settings.watching.field_selectors[JOB_RUNS] = NEW
     settings.queueing.idle_timeout = 0.5
     settings.persistence.diffbase_storage = NoDiffBase()
     settings.process.ultimate_exiting_timeout = 60

@@ -19,7 +19,6 @@ import pytest
 import structlog
 from typer.testing import CliRunner
 
-from brood.api.phases import RunPhase
 from brood.cli.app import app
 from brood.cli.findings import CommandError
 from brood.cluster.kubernetes.lease import LeadershipLost
@@ -28,7 +27,7 @@ from brood.cluster.port import Kind
 from brood.controller.config import Config
 from brood.controller.controller import Controller
 from brood.controller.endpoints import Endpoints, Listen
-from brood.controller.kopfsettings import UNFINISHED, Endless, NoDiffBase, door_settings, where
+from brood.controller.kopfsettings import Endless, NoDiffBase, door_settings, where
 from brood.controller.logs import LogFormat, LogLevel, set_up_logs
 from brood.controller.metrics import Metrics, pending_reason
 from brood.controller.operator import Operator, Options, handlers, serve
@@ -55,11 +54,6 @@ def test_kopf_tries_for_ever_and_from_the_beginning_for_each_request() -> None:
     assert [*itertools.islice(waits, 3)] == [*itertools.islice(waits, 3)] == [0.2, 1, 2]
     assert [*itertools.islice(waits, 1000)][-1] == 30
     assert not hasattr(waits, "__len__")  # kopf would take it for an end
-
-
-def test_kopf_is_shown_unfinished_runs_only() -> None:
-    hidden = re.findall(r"status\.phase!=(\w+)", UNFINISHED)
-    assert sorted(hidden) == sorted(phase.value for phase in RunPhase if phase.ended)
 
 
 def test_kopf_serves_all_namespaces_or_those_that_were_named() -> None:

@@ -64,6 +64,12 @@ class OperatorOptions:
     ] = None
     workers: Annotated[int, typer.Option(min=1, help="Runs that are worked on at once.")] = 32
     max_in_flight: Annotated[int, typer.Option(min=1, help="Requests to the API server at once, watches apart.")] = 64
+    max_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=1, metavar="PER_SECOND", help="Requests to the API server in a second. Default: as many as it answers."
+        ),
+    ] = None
     pools: Annotated[
         list[str] | None,
         typer.Option(
@@ -141,6 +147,7 @@ def _shell(options: OperatorOptions) -> "Options":
         lease_times=LeaseTimes.of(options.lease_duration),
         identity=options.identity,
         in_flight=options.max_in_flight,
+        rate=options.max_rate,
         listen=Listen(host=options.listen, health_port=options.health_port, metrics_port=options.metrics_port),
     )
 

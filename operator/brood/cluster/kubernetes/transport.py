@@ -1,9 +1,8 @@
 """One request to the API server, and one stream from it."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from io import BytesIO
 from typing import Any, Final, Literal, Protocol
 
@@ -13,6 +12,7 @@ from yarl import URL
 
 from brood.cluster.kubernetes.access import Access, AccessError
 from brood.cluster.kubernetes.errors import error_of
+from brood.cluster.kubernetes.turns import Turns
 from brood.cluster.port import ApiError, Kind, Unavailable
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
@@ -50,7 +50,7 @@ def unguarded(kind: Kind) -> bool:  # noqa: ARG001
 
 
 class Transport:
-    """An open session with an API server, at most ``in_flight`` requests at a time.
+    """An open session with an API server, at most ``in_flight`` requests at a time and ``rate`` in a second, those for Leases apart.
 
     Every failure is an `ApiError`: the server's refusal, or `Unavailable` where there was no answer.
 
@@ -66,6 +66,7 @@ class Transport:
         access: Access,
         *,
         in_flight: int = IN_FLIGHT,
+        rate: float | None = None,
         observe: Observer = unobserved,
         may_write: Callable[[Kind], bool] = unguarded,
         clock: Callable[[], float] = time.monotonic,
@@ -73,7 +74,7 @@ class Transport:
         self._access = access
         self._may_write = may_write
         self._session = access.session()
-        self._slots = asyncio.Semaphore(in_flight)
+        self._turns = Turns(in_flight=in_flight, rate=rate)
         self._observe = observe
         self._clock = clock
         self._call_timeout = aiohttp.ClientTimeout(total=CALL_SECONDS, sock_connect=CONNECT_SECONDS)
@@ -108,7 +109,7 @@ class Transport:
             headers["Content-Type"] = content_type
         data = None if body is None else _dumped(body)
         url = URL(self._access.server + path, encoded=True)
-        async with self._slots:
+        async with nullcontext() if kind is Kind.LEASE else self._turns.one():  # who waits in line loses the lead
             if method != "GET" and "dryRun=All" not in path and not self._may_write(kind):
                 raise Unavailable(f"{verb} {path}: not sent, another operator may lead")
             with self._asking(verb, path, kind=kind) as answered:

@@ -247,6 +247,8 @@ async def test_an_object_that_cannot_be_read_costs_only_its_own_key(tmp_path: Pa
             found = await until(cluster, kind, name, lambda one: bool(_condition(one, "Stalled")))
             assert _condition(found, "Stalled")["reason"] == "InvalidSpec"
             assert "surprise" in _condition(found, "Stalled")["message"]
+        ready = _condition(found, "Ready")
+        assert (ready["status"], ready["reason"], ready["observedGeneration"]) == ("False", "InvalidSpec", 1)
         await until_true(lambda: controller.queue.idle, "it is written again and again")
         version = (await cluster.get(Kind.JOB_RUN, "default", "bad-run"))["metadata"]["resourceVersion"]
         await cluster.patch(Kind.JOB_RUN, "default", "good-run", {"metadata": {"labels": {"ring": "1"}}})

@@ -1,4 +1,4 @@
-"""Telling an object's owner that brood cannot work with it: a Stalled condition, never more."""
+"""Telling an object's owner that brood cannot work with it: Stalled, of a definition also Ready=False, and no more."""
 
 from datetime import datetime
 from typing import Any
@@ -36,7 +36,7 @@ async def mark_stalled(
 
 
 def stalled_patch(found: dict[str, Any], *, reason: str, message: str, now: datetime) -> dict[str, Any] | None:
-    """Return the merge patch that adds the condition, None where it is there already.
+    """Return the merge patch that adds the conditions, None where they are there already.
 
     kstatus reads `Stalled` only of the newest generation, and `Reconciling` before it; who waits for `Ready` must not find
     the one of an earlier generation.
@@ -44,20 +44,22 @@ def stalled_patch(found: dict[str, Any], *, reason: str, message: str, now: date
     status = found.get("status")
     listed = status.get("conditions") if isinstance(status, dict) else None
     conditions = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    said, generation = (str(ConditionType.STALLED), "True", reason, message), found["metadata"].get("generation")
+    generation = found["metadata"].get("generation")
+    wanted = {str(ConditionType.STALLED): "True"}
+    if found.get("kind") == Kind.JOB_DEFINITION:
+        wanted[str(ConditionType.READY)] = "False"
+    said = {(type_, value, reason, message) for type_, value in wanted.items()}
     seen = isinstance(status, dict) and status.get("observedGeneration") == generation
-    if seen and any(
-        (one.get("type"), one.get("status"), one.get("reason"), one.get("message")) == said for one in conditions
-    ):
+    if seen and said <= {tuple(one.get(key) for key in ("type", "status", "reason", "message")) for one in conditions}:
         return None
-    stalled = {
-        "type": str(ConditionType.STALLED),
-        "status": "True",
+    about = {
         "reason": reason,
         "message": message,
         "lastTransitionTime": format_time(now),
+        "observedGeneration": generation,
     }
+    told = [{"type": type_, "status": value, **about} for type_, value in wanted.items()]
     gone = (ConditionType.STALLED, ConditionType.RECONCILING, ConditionType.READY)
     kept = [one for one in conditions if one.get("type") not in gone]
     metadata = {"uid": found["metadata"]["uid"], "resourceVersion": found["metadata"]["resourceVersion"]}
-    return {"metadata": metadata, "status": {"conditions": [*kept, stalled], "observedGeneration": generation}}
+    return {"metadata": metadata, "status": {"conditions": [*kept, *told], "observedGeneration": generation}}

@@ -138,3 +138,12 @@ def test_a_child_that_is_deleted_by_hand_is_no_loss_of_the_others(simulation: Ar
     assert items["total"] == 3
     assert items["succeeded"] + items.get("failed", 0) + items.get("cancelled", 0) == 3
     assert items["succeeded"] >= 2
+
+
+def test_a_volume_that_cannot_be_made_is_explained_by_the_claims_own_event(real: Arena) -> None:
+    keeps = script("main", "touch f", artifacts={"paths": ["f"]})
+    name = real.run([keeps], artifacts={"storage": "1Mi", "storageClassName": "none-such"})
+    waits = real.history.run_is(name, lambda one: "none-such" in row(one, "main").get("message", ""), seconds=40)
+    assert row(waits, "main")["reason"] == "ArtifactVolumePending"
+    assert row(waits, "main")["message"].startswith("ProvisioningFailed: ")
+    assert "none-such" in waits["status"]["message"]

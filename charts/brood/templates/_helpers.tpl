@@ -64,5 +64,5 @@ labels: {{- include "brood.labels" $ | nindent 2 }}
   verbs: [get, list, watch, create, delete] # what a run pins; delete: those that no run names any more
 - apiGroups: [""]
   resources: [events]
-  verbs: [create]
+  verbs: [create, list] # list: why an artifact volume is not there yet
 {{- end }}

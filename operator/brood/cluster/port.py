@@ -96,11 +96,15 @@ class Unavailable(ApiError):
 
 
 class Scope(TypedDict, total=False):
-    """Which objects of a kind: those of a namespace (None: all that the port was opened for), with labels, of one name."""
+    """Which objects of a kind: those of a namespace (None: all that the port was opened for), with labels, of one name.
+
+    ``about`` is the uid of the object that Events speak of.
+    """
 
     namespace: str | None
     labels: str | None
     name: str | None
+    about: str | None
 
 
 class Port(Protocol):

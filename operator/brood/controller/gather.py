@@ -7,7 +7,9 @@ import structlog
 from brood.api.jobdefinition import Artifacts
 from brood.controller.admission import admitted
 from brood.controller.attempts import AttemptReader
+from brood.controller.claimevents import ClaimEvents
 from brood.controller.parts import Parts
+from brood.controller.podindex import RunPods
 from brood.controller.resolver import Resolver
 from brood.controller.values import Values, ValueStore
 from brood.engine.concurrency import lock_of
@@ -30,11 +32,13 @@ class Gatherer:
         self._revisions = parts.revisions
         self._config = parts.config
         self._attempts = AttemptReader(parts.port)
+        self._claims = ClaimEvents(parts.port)
+        self._now = parts.now
         self._values = ValueStore(parts.config.values_kept)
         self._memos: dict[str, dict[object, object]] = {}
 
     async def prepare(self, run: RunView) -> float | None:
-        """Read what a snapshot of this run needs and memory does not hold: revisions, logs of ended Pods.
+        """Read what a snapshot of this run needs and memory does not hold: revisions, logs of ended Pods, why a volume waits.
 
         Returns
         -------
@@ -47,7 +51,15 @@ class Gatherer:
         if run.is_root and not run.status.finished:
             for one in self._cache.admission.unknown(run.meta.namespace):
                 await self._load_revision(one)
-        return await self._attempts.read(self._cache.pods.of(run.meta.uid))
+        times = await self._attempts.read(pods := self._cache.pods.of(run.meta.uid)), await self._waits(run, pods)
+        return min((one for one in times if one is not None), default=None)
+
+    async def _waits(self, run: RunView, pods: RunPods) -> float | None:
+        """Read why the artifact volume is not there yet, where a Pod waits for a node."""
+        claim = self._claim(self._cache.family.root(run))
+        if claim is None or claim.phase != "Pending" or not any(one.unschedulable for one in pods.all()):
+            return None
+        return await self._claims.read(claim, self._now())
 
     def values(self, run: RunView) -> Values:
         """Return the contents of ConfigMaps that a pass over this run may read."""
@@ -67,7 +79,7 @@ class Gatherer:
         root = run if run.is_root else family.root(run)
         pods = self._cache.pods.of(run.meta.uid)
         artifacts = self._artifacts(root, graph, own=root is run, resolver=resolver)
-        claim = None if root is None else self._cache.claim(root)
+        claim = self._claim(root)
         lock, lock_state, lock_problem = self._lock(run, graph)
         parent = family.parent(run)
         place = (artifacts.claim_name if artifacts else None) or (claim.meta.name if claim else "")
@@ -102,6 +114,10 @@ class Gatherer:
             definition_wait_seconds=self._config.definition_wait,
             memo=self._memos.setdefault(run.meta.uid, {}),
         ), resolver
+
+    def _claim(self, root: RunView | None) -> ClaimView | None:
+        claim = None if root is None else self._cache.claim(root)
+        return None if claim is None else self._claims.explained(claim)
 
     def _previous(self, run: RunView) -> Previous | None:
         """Return the run that this one reruns, as long as it is there."""

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from brood.api.jobdefinition import AccessMode, Artifacts
 from brood.api.names import object_name
+from brood.api.reasons import WaitingReason
 from brood.api.status import ArtifactFile, TaskStatus
 from brood.api.task import Keep
 from brood.engine.draft import Draft
@@ -18,6 +19,10 @@ from brood.templating import TemplateError
 from brood.views import Artifact, ArtifactRule, ArtifactSource, ClaimRequest, RunView
 
 DEFAULT_STORAGE = "1Gi"
+
+_TIED = ("pod affinity rules", "volume node affinity conflict", "exceed max volume count")
+"""The scheduler's words of nodes that are out because the volume is on another, or takes no further one."""
+
 _SHOWN = 5
 
 
@@ -59,10 +64,10 @@ def volume(draft: Draft, node: Node, attempt: int) -> VolumeUse | None:
     if not (uses_volume(node) or _there(draft)):
         return None
     ask(draft)
-    wanted = draft.snapshot.artifacts or Artifacts()
-    single = AccessMode.READ_WRITE_MANY not in wanted.access_modes
     place = f"handlers/{node.name}" if node.handler else node.name
-    return VolumeUse(claim=claim_name(draft), directory=directory(draft.run, place, attempt), single_node=single)
+    return VolumeUse(
+        claim=claim_name(draft), directory=directory(draft.run, place, attempt), single_node=_is_single_node(draft)
+    )
 
 
 def ask(draft: Draft) -> None:
@@ -91,6 +96,22 @@ def _there(draft: Draft) -> bool:
 def waits_for_volume(draft: Draft, node: Node, message: str) -> bool:
     """Whether a Pod that finds no node may lack its volume, by the scheduler's words where the task does not need one."""
     return uses_volume(node) or claim_name(draft) in message
+
+
+def no_node(draft: Draft, node: Node, message: str) -> tuple[str, str]:
+    """Say why a Pod finds no node, by the scheduler's words: for its volume, or for the one node that volume is on."""
+    claim = draft.snapshot.claim
+    if claim is None:
+        return WaitingReason.UNSCHEDULABLE, message
+    unbound = waits_for_volume(draft, node, message) or "PersistentVolumeClaim" in message
+    if claim.phase != "Bound" and unbound:
+        return WaitingReason.ARTIFACT_VOLUME_PENDING, claim.message or f"claim {claim.meta.name} is {claim.phase}"
+    tied = _is_single_node(draft) and any(words in message for words in _TIED)
+    return WaitingReason.ARTIFACT_VOLUME_NODE_FULL if tied else WaitingReason.UNSCHEDULABLE, message
+
+
+def _is_single_node(draft: Draft) -> bool:
+    return AccessMode.READ_WRITE_MANY not in (draft.snapshot.artifacts or Artifacts()).access_modes
 
 
 def lost_volume(draft: Draft, node: Node, message: str) -> str:

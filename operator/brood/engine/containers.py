@@ -95,10 +95,7 @@ def _pending(draft: Draft, node: Node, attempt: PodAttempt) -> None:
 def _waits_for(draft: Draft, node: Node, attempt: PodAttempt) -> tuple[str, str]:
     """Return why a Pod does not start, in the most telling words there are."""
     reason, message = attempt.waiting or ("", "")
-    claim = draft.snapshot.claim
-    if reason == WaitingReason.UNSCHEDULABLE and artifacts.uses_volume(node) and claim and claim.phase != "Bound":
-        return WaitingReason.ARTIFACT_VOLUME_PENDING, claim.message or f"claim {claim.meta.name} is {claim.phase}"
-    return reason, message
+    return artifacts.no_node(draft, node, message) if reason == WaitingReason.UNSCHEDULABLE else (reason, message)
 
 
 def _limits(node: Node, reason: str) -> list[tuple[int | None, TaskReason, str]]:

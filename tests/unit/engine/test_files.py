@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from brood.api.reasons import TaskReason, WaitingReason
 from brood.views import PodRequest, TaskResult
 from tests.unit.engine.world import World, begun, by_task, exits, fails, kept, ok, played
@@ -94,6 +96,32 @@ def test_a_pod_that_finds_no_node_because_its_volume_is_not_bound_says_so() -> N
     world.claim = replace(world.claim, phase="Pending", message="no storage class")
     world.settle()
     assert (world.row("a").reason, world.row("a").message) == ("ArtifactVolumePending", "no storage class")
+
+
+@pytest.mark.parametrize(
+    ("modes", "said", "reason"),
+    [
+        ("[ReadWriteOnce]", "1 Insufficient cpu, 2 node(s) didn't match pod affinity rules.", "ArtifactVolumeNodeFull"),
+        (
+            "[ReadWriteOnce]",
+            "1 Insufficient cpu, 2 node(s) had volume node affinity conflict.",
+            "ArtifactVolumeNodeFull",
+        ),
+        ("[ReadWriteOnce]", "3 Insufficient cpu.", "Unschedulable"),
+        ("[ReadWriteMany]", "1 Insufficient cpu, 2 node(s) didn't match pod affinity rules.", "Unschedulable"),
+    ],
+)
+def test_a_pod_for_which_the_node_of_its_volume_has_no_room_says_so(modes: str, said: str, reason: str) -> None:
+    world = World(pods_wait=True)
+    world.define(f"{{artifacts: {{accessModes: {modes}}}, tasks: [{{name: a, script: x, artifacts: {{paths: [f]}}}}]}}")
+    world.submit()
+    world.settle()
+    assert world.claim is not None
+    world.claim = replace(world.claim, phase="Bound")
+    name, words = world.live_pod("a"), f"0/3 nodes are available: {said}"
+    world.pods[name] = replace(world.pods[name], waiting=(WaitingReason.UNSCHEDULABLE, words))
+    world.settle()
+    assert (world.row("a").reason, world.row("a").message) == (reason, words)
 
 
 def test_a_pod_whose_volume_somebody_deleted_before_it_started_gets_another() -> None:

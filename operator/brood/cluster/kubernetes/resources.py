@@ -49,8 +49,9 @@ def object_path(kind: Kind, namespace: str, name: str, subresource: str | None =
 
 def scoped_path(kind: Kind, scope: Scope, query: Mapping[str, str]) -> str:
     """Return the path of a list or watch of the objects that a scope means."""
-    name = scope.get("name")
-    selectors = {"labelSelector": scope.get("labels") or "", "fieldSelector": f"metadata.name={name}" if name else ""}
+    fields = {"metadata.name": scope.get("name"), "involvedObject.uid": scope.get("about")}
+    wanted = ",".join(f"{field}={value}" for field, value in fields.items() if value)
+    selectors = {"labelSelector": scope.get("labels") or "", "fieldSelector": wanted}
     return with_query(collection_path(kind, scope.get("namespace")), {**query, **selectors})
 
 

@@ -282,9 +282,9 @@ def _without_system_fields(meta: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _interest(scope: Scope) -> Callable[[Manifest], bool] | None:
     """Return the test of a scope; None for one that means everything."""
-    namespace, name, labels = scope.get("namespace"), scope.get("name"), scope.get("labels")
-    wanted = label_selector(labels) if labels else None
-    if namespace is None and name is None and wanted is None:
+    namespace, name, labels, about = (scope.get(key) for key in ("namespace", "name", "labels", "about"))
+    wanted = label_selector(str(labels)) if labels else None
+    if namespace is None and name is None and wanted is None and about is None:
         return None
 
     def interest(manifest: Manifest) -> bool:
@@ -292,6 +292,7 @@ def _interest(scope: Scope) -> Callable[[Manifest], bool] | None:
         return (
             namespace in (None, meta["namespace"])
             and name in (None, meta["name"])
+            and about in (None, (manifest.get("involvedObject") or {}).get("uid"))
             and (wanted is None or wanted(meta.get("labels") or {}))
         )
 

@@ -1,12 +1,14 @@
 # The operator's image, for amd64 and arm64: a slim Python, a layer with the locked dependencies, and one with brood itself.
 FROM python:3.13-slim-bookworm AS build
 WORKDIR /src
-RUN python -m venv /opt/brood
 COPY requirements/run.lock requirements/
-RUN /opt/brood/bin/pip install --no-cache-dir --require-hashes -r requirements/run.lock
+RUN python -m venv /opt/brood \
+ && /opt/brood/bin/pip install --no-cache-dir --no-compile --require-hashes -r requirements/run.lock \
+ && /opt/brood/bin/python -m compileall -q -x '/kubernetes/(aio/)?client/(api|models)/' /opt/brood/lib # those are never imported
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
-RUN /opt/brood/bin/pip install --no-cache-dir --no-deps --no-build-isolation --prefix /opt/package .
+RUN /opt/brood/bin/pip install --no-cache-dir --no-deps --no-build-isolation --prefix /opt/package . \
+ && /opt/brood/bin/pip uninstall -q -y hatchling packaging pathspec pluggy tomlkit trove-classifiers setuptools pip
 
 FROM python:3.13-slim-bookworm
 COPY --from=build /opt/brood /opt/brood

@@ -242,6 +242,7 @@ async def serve(options: Options, config: Config) -> None:
                 registry=handlers(operator),
                 settings=door_settings(),
                 standalone=True,
+                identity="brood",  # type: ignore[arg-type] # else kopf asks for the user's name, and in an image there is none
                 **where(config.namespaces),
             )
         except Exception as error:  # noqa: BLE001 - kopf's failures of any kind must not end the operator

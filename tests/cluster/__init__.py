@@ -8,6 +8,7 @@ Where things are, one concept a file:
 
 - `binaries`: the programs, built with Go from pinned modules (`gomod/`) and kept in the cache
 - `debian`: the Debian packages that a real node needs
+- `image`: the operator's own image
 - `layers`, `registry`: images made from Debian's files, and the registry on loopback that serves them
 - `state`: one cluster's directory, ports and network; several clusters may live side by side
 - `pki`, `processes`, `controlplane`: certificates, child processes, the control plane

@@ -7,6 +7,7 @@ import subprocess
 from tests.cluster.places import Missing, say, step
 
 NODE_PACKAGES = (
+    "buildah",
     "containerd",
     "runc",
     "containernetworking-plugins",

@@ -80,6 +80,12 @@ def _tidy(state: State) -> None:
             result.unlink()
 
 
+def can_overlay(directory: Path) -> bool:
+    """Return whether files in `directory` can be layers of an overlay, which is not so where they lie on one themselves."""
+    asked = subprocess.run(["stat", "-f", "-c", "%T", directory], capture_output=True, text=True, check=True)
+    return asked.stdout.strip() != "overlayfs"
+
+
 def _shims(state: State) -> list[int]:
     """Return the processes that containerd left behind to watch containers: they name its socket."""
     found = []
@@ -112,8 +118,7 @@ def _network(state: State) -> dict[str, object]:
 
 def _containerd(state: State) -> str:
     root = state.directory
-    filesystem = subprocess.run(["stat", "-f", "-c", "%T", root], capture_output=True, text=True, check=True).stdout
-    snapshotter = "native" if filesystem.strip() == "overlayfs" else "overlayfs"  # overlays do not stack
+    snapshotter = "overlayfs" if can_overlay(root) else "native"
     return f"""\
 version = 2
 root = "{root}/containerd/root"

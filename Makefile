@@ -14,7 +14,7 @@ TESTS ?=
 NODE ?= real
 SCENARIO ?=
 
-.PHONY: help setup dev demo test test-fast verify bench lock crds manifests cluster-up cluster-down clean
+.PHONY: help setup dev demo test test-fast verify bench docs lock crds manifests cluster-up cluster-down clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,11 @@ verify: dev ## lint, format, types, layers, and whether generated files are curr
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m brood.api.crd --check
+	@$(BIN)/zensical build --strict -f mkdocs.yml >/dev/null
+
+docs: dev ## write the generated pages of docs/ anew and build site/
+	@$(BIN)/python -m tests.reference
+	@$(BIN)/zensical build --strict -f mkdocs.yml
 
 crds: setup ## write crds/*.yaml, and the chart's copy of them, from the models in brood.api
 	@$(BIN)/python -m brood.api.crd

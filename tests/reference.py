@@ -1,34 +1,48 @@
-"""The pages of docs/reference that are made from code: ``python -m tests.reference`` writes them anew."""
+"""The parts of docs/ that are made from code: ``python -m tests.reference`` writes them anew."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import yaml
+
+from brood.api.reasons import DefinitionReason, Reason, RunReason, TaskReason, WaitingReason
 from brood.controller import series
 
-DOCS: Final = Path(__file__).parents[1] / "docs" / "reference"
-_NOTE = "<!-- Written by `python -m tests.reference`; change the code instead. -->\n\n"
+PROJECT: Final = Path(__file__).parents[1]
+DOCS: Final = PROJECT / "docs"
+TROUBLES: Final = "troubleshooting.md"
+_NOTE: Final = "<!-- Written by `python -m tests.reference`; change the code instead. -->\n\n"
+
+Schema = dict[str, Any]
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """Return a Markdown table."""
     head = [*head]
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(_cell(cell) for cell in line)} |\n" for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---"] * len(head), *rows))
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
+def text(words: str) -> str:
+    """Return words as they can stand in a cell."""
+    return " ".join(words.split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+
+
+# --- metrics ---
 
 
 def metrics() -> str:
     """Return the page of metrics."""
-    rows = [(f"`{one.name}`", one.type, " ".join(f"`{label}`" for label in one.labels), one.text) for one in series.ALL]
+    rows = (
+        (f"`{one.name}`", one.type, " ".join(f"`{label}`" for label in one.labels), text(one.text))
+        for one in series.ALL
+    )
     return f"""# Metrics
 
 `brood operator` serves them at `/metrics` (port 8080; `--metrics-port`). Seconds of runs and tasks come from timestamps of the
-status, which are whole seconds. A standby counts no
-objects and no passes.
+status, which are whole seconds. A standby counts no objects and no passes.
 
 {table(("metric", "type", "labels", "meaning"), rows)}
 Beside these there are `process_*` and `python_info` of the Prometheus client.
@@ -38,9 +52,78 @@ where `--max-runs`, `--max-pods`, `--max-volumes` or a pool is in use, and nowhe
 """
 
 
-PAGES: Final[dict[str, Callable[[], str]]] = {"metrics.md": metrics}
+# --- kinds ---
+
+
+def kind(name: str, plural: str) -> str:
+    """Return the page of a kind: each field of its spec and status, from the CRD."""
+    crd = yaml.safe_load((PROJECT / "crds" / f"{plural}.yaml").read_text(encoding="utf-8"))
+    root = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    known: dict[str, str] = {}
+    sections = [part for top in ("spec", "status") for part in _sections(top, root["properties"][top], known)]
+    return f"# {name}\n\n{root['description']} `kubectl explain {plural[:-1]}.spec` says the same.\n" + "".join(
+        sections
+    )
+
+
+def _sections(path: str, schema: Schema, known: dict[str, str]) -> Iterator[str]:
+    """Return a section for each object with fields below; of equal ones the first only, to which the others link."""
+    path, schema = _element(path, schema)
+    fields = schema.get("properties", {})
+    if not fields or str(fields) in known:
+        return
+    known[str(fields)] = path
+    below = [part for name, one in fields.items() for part in _sections(f"{path}.{name}", one, known)]
+    required = schema.get("required", ())
+    rows = ((f"`{name}`{' (required)' if name in required else ''}", _type(one, known), text(one["description"])) for name, one in fields.items())  # fmt: skip
+    yield f"\n## {path}\n\n{table(('field', 'type', 'meaning'), rows)}"
+    yield from below
+
+
+def _element(path: str, schema: Schema) -> tuple[str, Schema]:
+    return (f"{path}[]", schema["items"]) if schema.get("type") == "array" and "items" in schema else (path, schema)
+
+
+def _type(schema: Schema, known: dict[str, str]) -> str:
+    many, one = _element("", schema)
+    word = one.get("type") or ("integer or string" if one.get("x-kubernetes-int-or-string") else "any")
+    heading = known.get(str(one.get("properties", {})))
+    link = f"[{word}](#{re.sub(r'[^a-z0-9_-]', '', heading.lower())})" if heading else word
+    values = ", ".join(f"`{value}`" for value in one.get("enum", ()))
+    return f"{link}{' list' if many else ''}{f': {values}' if values else ''}"
+
+
+# --- reasons ---
+
+SECTIONS: Final[dict[str, type[Reason]]] = {
+    "A run or task waits": WaitingReason,
+    "A task ended": TaskReason,
+    "A run ended": RunReason,
+    "A definition": DefinitionReason,
+}
+"""Headings of the page, and the reasons below each; what to do is written by hand."""
+
+
+def troubles(page: str) -> str:
+    """Return the page of reasons with their meaning as the code has it."""
+    lines = []
+    meanings: dict[str, str] = {}
+    for line in page.splitlines():
+        if line.startswith("## "):
+            meanings = {str(one): text(one.description) for one in SECTIONS.get(line[3:], ())}
+        row = re.fullmatch(r"\| `(\w+)` \|[^|]*\|(.*)\|", line)
+        lines.append(f"| `{row[1]}` | {meanings[row[1]]} |{row[2]}|" if row and row[1] in meanings else line)
+    return "\n".join(lines) + "\n"
+
+
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "reference/metrics.md": metrics,
+    "reference/jobdefinition.md": partial(kind, "JobDefinition", "jobdefinitions"),
+    "reference/jobrun.md": partial(kind, "JobRun", "jobruns"),
+}
 
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
         (DOCS / name).write_text(_NOTE + page(), encoding="utf-8")
+    (DOCS / TROUBLES).write_text(troubles((DOCS / TROUBLES).read_text(encoding="utf-8")), encoding="utf-8")

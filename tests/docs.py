@@ -1,0 +1,89 @@
+"""The pages of docs/ as what a reader does with them: files to write, commands to type, output to expect.
+
+- A ```yaml block with `title="NAME"` is a file of that name.
+- A ```sh block is typed, line by line, in the directory of these files.
+- A ```text block right after it is what the reader then sees: each line is somewhere in the output; … stands for anything.
+"""
+
+import fnmatch
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+PAGES: Final = Path(__file__).parents[1] / "docs"
+ON_A_CLUSTER: Final = ("kubectl", "helm", "docker")
+ELSEWHERE: Final = ("helm", "docker")
+"""What installs the operator: tests/kubernetes/test_chart.py does that, and here one runs already."""
+
+_BLOCK = re.compile(r"^( *)```(\w+)([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block of a page."""
+
+    language: str
+    title: str
+    text: str
+    line: int
+
+
+def pages() -> list[Path]:
+    """Return all pages that have something to try."""
+    return sorted(page for page in PAGES.rglob("*.md") if "decisions" not in page.parts and blocks(page))
+
+
+def blocks(page: Path) -> list[Block]:
+    """Return the blocks of a page in their order."""
+    text = page.read_text(encoding="utf-8")
+    found = []
+    for one in _BLOCK.finditer(text):
+        title = re.search(r'title="([^"]+)"', one[3])
+        body = re.sub(f"^{one[1]}", "", one[4], flags=re.MULTILINE)
+        found.append(Block(one[2], title[1] if title else "", body, text.count("\n", 0, one.start()) + 1))
+    return found
+
+
+def needs_cluster(page: Path) -> bool:
+    """Whether a page speaks to a cluster."""
+    return any(
+        one.language == "sh" and re.search(rf"^({'|'.join(ON_A_CLUSTER)}) ", one.text, re.MULTILINE)
+        for one in blocks(page)
+    )
+
+
+def follow(page: Path, directory: Path, environment: Mapping[str, str]) -> None:
+    """Do what a page says."""
+    output = ""
+    for one in blocks(page):
+        if one.language == "yaml" and one.title:
+            file = directory / one.title
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(one.text)
+        elif one.language == "sh":
+            output = _type(page, one, directory, environment)
+        elif one.language == "text":
+            _expect(page, one, output)
+
+
+def _type(page: Path, block: Block, directory: Path, environment: Mapping[str, str]) -> str:
+    if block.text.startswith(ELSEWHERE):
+        return ""
+    done = subprocess.run(
+        ["bash", "-c", block.text], cwd=directory, env=dict(environment), capture_output=True, text=True, timeout=SECONDS, check=False
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    wanted = int(found[1]) if (found := re.search(r"# exit code (\d+)", block.text)) else 0
+    assert done.returncode == wanted, f"{page.name}:{block.line}: exit code {done.returncode}\n{block.text}\n{said}"
+    return said
+
+
+def _expect(page: Path, block: Block, output: str) -> None:
+    seen = [" ".join(line.split()) for line in output.splitlines()]
+    for line in block.text.splitlines():
+        pattern = re.sub(r"([\[\]*?])", r"[\1]", " ".join(line.split())).replace("…", "*")
+        assert fnmatch.filter(seen, pattern), f"{page.name}:{block.line}: nobody said {line!r}\n{output}"

@@ -1,0 +1,62 @@
+"""The repositories of examples/gitops, applied as Argo CD and Flux apply them."""
+
+import pytest
+import yaml
+
+from tests.cluster.access import KubectlError
+from tests.cluster.places import PROJECT
+from tests.kstatus import kstatus
+from tests.kubernetes.arenas import Arena
+from tests.kubernetes.history import Object
+
+EXAMPLES = PROJECT / "examples/gitops"
+
+
+def test_flux_applies_and_waits_and_a_new_version_is_a_new_run(real: Arena) -> None:
+    text = real.cluster.kubectl("kustomize", str(EXAMPLES / "flux"))
+    marks = {"kustomize.toolkit.fluxcd.io/name": "catalogue"}
+    objects = list(yaml.safe_load_all(text))
+    for one in objects:
+        one["metadata"]["labels"] = marks
+        if one["kind"] == "JobRun":
+            one["spec"]["ttlSecondsAfterFinished"] = 0
+    text = yaml.safe_dump_all(objects)
+    words = ("apply", "--server-side", "--field-manager=kustomize-controller", "-f", "-")
+    real.cluster.kubectl(*words, "-n", real.namespace, input=text)
+    done = real.ended("migrate-v42")
+    assert kstatus(done) == "Current"
+    real.cluster.kubectl(*words, "-n", real.namespace, input=text)  # the next interval: nothing changes
+    assert [one["metadata"]["uid"] for one in runs(real, "migrate")] == [done["metadata"]["uid"]], (
+        "a TTL would undo Git"
+    )
+    made = [one for one in objects if one["kind"] == "JobRun"]
+    made[0]["spec"]["params"]["TO"] = "v43"
+    with pytest.raises(KubectlError, match="params is immutable"):
+        real.cluster.kubectl(*words, "-n", real.namespace, input=yaml.safe_dump_all(made))
+    made[0]["metadata"]["name"] = "migrate-v43"
+    real.cluster.kubectl(*words, "-n", real.namespace, input=yaml.safe_dump_all(made))
+    assert real.ended("migrate-v43")["status"]["phase"] == "Succeeded"
+
+
+def test_a_commit_makes_a_run_and_a_change_of_labels_makes_none(real: Arena) -> None:
+    text = real.cluster.kubectl("kustomize", str(EXAMPLES / "app"))
+    real.apply(text)
+    real.history.until(lambda: len(runs(real, "load-catalogue")) == 1, "a run of the revision", seconds=30)
+    real.apply(text.replace("2026-11", "2026-12"))
+    real.history.until(lambda: len(runs(real, "load-catalogue")) == 2, "a run of the revision", seconds=30)
+    real.kubectl("label", "jd", "load-catalogue", "team=a")
+    real.kubectl("wait", "--for=jsonpath={.status.activeRuns}=0", "jd/load-catalogue", "--timeout=60s")
+    assert len(runs(real, "load-catalogue")) == 2
+
+
+def test_an_argo_cd_hook_is_a_run_per_sync(real: Arena) -> None:
+    for sync in (1, 2):
+        real.apply(EXAMPLES / "argocd/hooks/migrate.yaml")
+        made = real.kubectl("create", "-o", "name", "-f", str(EXAMPLES / "argocd/hooks/migrate-run.yaml")).strip()
+        real.kubectl("wait", "--for=condition=Succeeded", made, "--timeout=60s")
+        assert len([one for one in runs(real, "migrate") if one["metadata"]["name"].startswith("migrate-")]) >= sync
+
+
+def runs(real: Arena, of: str) -> list[Object]:
+    every = real.cluster.list("jobruns", namespace=real.namespace)
+    return [one for one in every if one["spec"]["definitionRef"].get("name") == of]

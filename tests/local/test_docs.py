@@ -1,0 +1,63 @@
+"""What the docs tell a reader to do, done: files, commands, output. Pages for a cluster are followed in tests/kubernetes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cluster.places import PROJECT
+from tests.docs import PAGES, blocks, follow, needs_cluster, pages
+
+BROOD = f'#!/bin/sh\nexec {sys.executable} -c "from brood.cli.app import main; main()" "$@"\n'
+
+
+def name(page: Path) -> str:
+    return page.relative_to(PAGES).as_posix()
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "brood").write_text(BROOD)
+    (programs / "brood").chmod(0o755)
+    return {
+        **os.environ,
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "NO_COLOR": "1",
+        "COLUMNS": "200",
+    }
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if not needs_cluster(page)], ids=name)
+def test_a_reader_who_follows_the_page_sees_what_it_says(
+    page: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    directory = tmp_path / "reader"
+    directory.mkdir()
+    (directory / "examples").symlink_to(PROJECT / "examples")
+    follow(page, directory, environment)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in pages() if any(one.language == "yaml" for one in blocks(page))], ids=name
+)
+def test_every_manifest_of_a_page_is_valid(page: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    for one in blocks(page):
+        if one.language != "yaml" or one.title.startswith("wrong"):
+            continue
+        objects = [found for found in yaml.safe_load_all(one.text) if found]
+        assert one.title or all("kind" in found for found in objects), f"line {one.line}: neither a file nor an object"
+        if all(str(found.get("apiVersion")).startswith("brood.dev/") for found in objects):
+            (ours / f"{one.line}.yaml").write_text(one.text)
+    if any(ours.iterdir()):
+        done = subprocess.run(
+            ["brood", "lint", "--strict", str(ours)], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr

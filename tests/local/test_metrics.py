@@ -29,7 +29,7 @@ PARTS = [
 async def measured(cluster: LocalCluster) -> AsyncIterator[tuple[Metrics, Controller]]:
     holder: list[Controller] = []
     metrics = Metrics(controller=lambda: holder[0] if holder else None, leading=lambda: True, lease="l")
-    async with controlled(cluster, LIMITED, observer=metrics) as controller:
+    async with controlled(cluster, LIMITED, on_pass=metrics.passed, on_news=[metrics.wrote]) as controller:
         holder.append(controller)
         yield metrics, controller
 

@@ -1,9 +1,9 @@
 """The controller: informers fill the cache, changes ring keys, workers make passes over them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -46,16 +46,6 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Observer(Protocol):
-    """Somebody who counts what the controller does; nothing depends on the answer."""
-
-    def passed(self, waited: float, worked: float) -> None:
-        """Take the seconds that a key waited for a worker and was worked on."""
-
-    def wrote(self, news: News) -> None:
-        """Take what a status write of a run said."""
-
-
 class Controller:
     """Brings every run of a cluster to its end.
 
@@ -67,8 +57,10 @@ class Controller:
         The operator's configuration.
     now
         The time, with a zone.
-    observer
-        Is told of passes and of what status writes say.
+    on_pass
+        Gets the seconds that a key waited for a worker and was worked on.
+    on_news
+        Get what each status write of a run said.
 
     Attributes
     ----------
@@ -88,7 +80,8 @@ class Controller:
         config: Config | None = None,
         *,
         now: Callable[[], datetime] = _utc_now,
-        observer: Observer | None = None,
+        on_pass: Callable[[float, float], None] | None = None,
+        on_news: Sequence[Callable[[News], None]] = (),
     ) -> None:
         self.config = config = config or Config()
         self._port = port
@@ -99,7 +92,7 @@ class Controller:
             workers=config.workers,
             backoff=backoff,
             on_error=_log_failure,
-            on_pass=observer.passed if observer else None,
+            on_pass=on_pass,
         )
         self.cache = Cache(wake=self._wake, wake_after=self._wake_after, config=config)
         self._revisions = Revisions(port, kept=config.revisions_kept)
@@ -111,7 +104,7 @@ class Controller:
             writer=Writer(port, seen=self._seen),
             wake_after=self.queue.add_after,
             now=now,
-            observe=observer.wrote if observer else lambda _: None,
+            on_news=on_news,
         )
         self._runs = Runs(parts)
         self._definitions = Definitions(parts)

@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import kopf
 import structlog
@@ -28,6 +28,10 @@ from brood.controller.keys import Key, definition_key, run_key
 from brood.controller.kopfsettings import JOB_DEFINITIONS, JOB_RUNS, door_settings, where
 from brood.controller.metrics import Metrics
 from brood.controller.podcheck import defaults_problem
+from brood.views import RunView
+
+if TYPE_CHECKING:
+    from brood.controller.traces import Traces
 
 _LOG = structlog.get_logger("brood.operator")
 
@@ -39,6 +43,8 @@ GARBAGE_OBJECTS: Final = 20_000
 
 RESTART_SECONDS: Final = (1.0, 30.0)
 """First and longest wait before the shell is put up again after kopf failed."""
+
+TRACES_TO: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 RELOGIN_SECONDS: Final = (0.0, 1.0, 5.0, 15.0, 30.0)
 """Before kopf's first, second, … login; a server that says 401 all the time is not asked all the time."""
@@ -78,6 +84,7 @@ class Operator:
             leading=self._leads,
             lease=options.lease_name,
         )
+        self._traces = _traces(lambda run: self._controller.cache.family.root(run) if self._controller else None)
         self._endpoints = Endpoints(options.listen, unready=self.unready, metrics=self._metrics.text)
 
     async def start(self) -> None:
@@ -123,6 +130,8 @@ class Operator:
         if port is not None:
             await port.close()
         await self._endpoints.stop()
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.stop)
 
     def ring(self, key: Key) -> None:
         """Have an object looked at, if this process leads."""
@@ -181,7 +190,10 @@ class Operator:
         """Become the leader, work, and end the process when that is over: what is under way may be out of date."""
         try:
             await elector.acquire()
-            controller = self._controller = Controller(port, self._config, observer=self._metrics)
+            on_news = [self._metrics.wrote, *([self._traces.wrote] if self._traces else [])]
+            controller = self._controller = Controller(
+                port, self._config, on_pass=self._metrics.passed, on_news=on_news
+            )
             await controller.start()
             async with asyncio.TaskGroup() as group:
                 group.create_task(elector.hold())
@@ -191,6 +203,18 @@ class Operator:
         except* Exception as crashed:  # noqa: BLE001 - whatever it was, a process that does not work must not look alive
             _LOG.critical("the process ends: this is a bug in brood", exc_info=crashed)
         self._end(1)
+
+
+def _traces(root_of: Callable[[RunView], RunView | None]) -> "Traces | None":
+    """Return what sends traces, where the environment names an endpoint for them."""
+    if not any(os.environ.get(name) for name in TRACES_TO):
+        return None
+    try:
+        from brood.controller.traces import open_traces  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        _LOG.warning("no traces are sent: install brood-operator[otel]", error=str(error))
+        return None
+    return open_traces(root_of=root_of)
 
 
 def handlers(operator: Operator) -> kopf.OperatorRegistry:

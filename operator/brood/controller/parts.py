@@ -1,6 +1,6 @@
 """What all passes share; the controller makes it once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,4 +24,4 @@ class Parts:
     writer: Writer
     wake_after: Callable[[Key, float], None]  # has a key looked at in so many seconds
     now: Callable[[], datetime]
-    observe: Callable[[News], None]  # is told what each status write of a run said
+    on_news: Sequence[Callable[[News], None]]  # get what each status write of a run said

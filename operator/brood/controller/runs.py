@@ -202,7 +202,8 @@ class Runs:
             self._pace.wrote(run.meta.uid, seconds=time.monotonic() - began)
             news = News(run, plan.status)
             log(news)
-            self._parts.observe(news)
+            for tell in self._parts.on_news:
+                tell(news)
         if plan.status.finished:
             self._pace.forget(run.meta.uid)
             self._gatherer.forget(run.meta.uid)

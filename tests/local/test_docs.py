@@ -9,13 +9,17 @@ import pytest
 import yaml
 
 from tests.cluster.places import PROJECT
-from tests.docs import PAGES, blocks, follow, needs_cluster, pages
+from tests.docs import blocks, follow, needs_cluster, pages
 
 BROOD = f'#!/bin/sh\nexec {sys.executable} -c "from brood.cli.app import main; main()" "$@"\n'
 
 
 def name(page: Path) -> str:
-    return page.relative_to(PAGES).as_posix()
+    return page.relative_to(PROJECT).as_posix()
+
+
+def has(page: Path, language: str) -> bool:
+    return any(one.language == language for one in blocks(page))
 
 
 @pytest.fixture
@@ -33,7 +37,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("page", [page for page in pages() if not needs_cluster(page)], ids=name)
+@pytest.mark.parametrize("page", [page for page in pages() if has(page, "sh") and not needs_cluster(page)], ids=name)
 def test_a_reader_who_follows_the_page_sees_what_it_says(
     page: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -43,9 +47,7 @@ def test_a_reader_who_follows_the_page_sees_what_it_says(
     follow(page, directory, environment)
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in pages() if any(one.language == "yaml" for one in blocks(page))], ids=name
-)
+@pytest.mark.parametrize("page", [page for page in (*pages(), PROJECT / "README.md") if has(page, "yaml")], ids=name)
 def test_every_manifest_of_a_page_is_valid(page: Path, tmp_path: Path, environment: dict[str, str]) -> None:
     ours = tmp_path / "ours"
     ours.mkdir()

@@ -116,9 +116,7 @@ class PodView:
     node: str | None = None
     unschedulable: str = ""  # the scheduler's words while it finds no node
     disruption: str = ""  # reason of the DisruptionTarget condition: PreemptionByScheduler, TaintManager…, …
-    waiting_reason: str = (
-        ""  # of container main, or of an init container: ImagePullBackOff, CreateContainerConfigError, …
-    )
+    waiting_reason: str = ""  # of main, or of an init container: ImagePullBackOff, CreateContainerConfigError, …
     waiting_message: str = ""
     started_at: datetime | None = None  # of container main
     ended: ContainerEnd | None = None  # of container main
@@ -132,12 +130,14 @@ class PodView:
 
 @dataclass(frozen=True, slots=True)
 class ClaimView:
-    """A PersistentVolumeClaim of a root run."""
+    """A PersistentVolumeClaim."""
 
     meta: Meta
     phase: str  # Pending, Bound, Lost
-    message: str = ""  # the newest event while it is Pending
     owners: tuple[str, ...] = ()  # uids of all owners: the root run that it was made for, and reruns of that
+    message: str = ""  # the newest event while it is Pending
+    made: bool = True  # by brood, for these; else it is a user's
+    access_modes: tuple[str, ...] = ()
 
 
 # --- What an ended or waiting Pod means (pods/ derives it, engine/ reads it) --------------------------------------------

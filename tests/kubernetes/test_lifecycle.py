@@ -89,6 +89,37 @@ def test_a_claim_that_is_deleted_by_hand_fails_what_needs_its_files(real: Arena)
     assert "is being deleted" in row(done, "take")["message"]
 
 
+def test_a_run_waits_for_the_claim_that_its_definition_names_and_goes_on_when_it_appears(real: Arena) -> None:
+    claim = fresh("claim")
+    tasks = [script("make", "echo x > file", artifacts={"paths": ["file"]})]
+    name = real.run(tasks, artifacts={"claimName": claim})
+    waits = real.history.run_is(name, lambda one: row(one, "make").get("reason") == "ArtifactVolumePending")
+    assert row(waits, "make")["message"] == f"claim {claim} does not exist"
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
+    real.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": claim}, "spec": spec})
+    assert real.ended(name, seconds=60)["status"]["phase"] == "Succeeded"
+
+
+def test_a_volume_goes_as_its_retention_says_once_no_pod_mounts_it_any_more(real: Arena) -> None:
+    """The API server keeps a claim for as long as there are Pods, ended ones too, that mount it."""
+    keeps: Object = {"artifacts": {"retain": "OnFailure"}, "podRetention": "OnFailure"}
+    good = real.run([script("make", "echo x > file", artifacts={"paths": ["file"]})], **keeps)
+    bad = real.run([script("make", "echo x > file; exit 1", artifacts={"paths": ["file"], "keep": "Always"})], **keeps)
+    for name in (good, bad):
+        real.ended(name)
+
+    def claims(root: str) -> list[Object]:
+        return [
+            one
+            for one in real.cluster.list("persistentvolumeclaims", namespace=real.namespace)
+            if one["metadata"].get("labels", {}).get("brood.dev/root-run") == root
+        ]
+
+    real.history.until(lambda: not claims(good), "the volume of the good run is gone", seconds=30)
+    assert real.history.run(good) is not None
+    assert len(claims(bad)) == 1
+
+
 def test_o12_one_child_is_interrupted_and_its_siblings_go_on(simulation: Arena) -> None:
     local = {
         "name": "item",

@@ -152,9 +152,13 @@ def _pod(manifest: Manifest, meta: Meta) -> PodView:
 
 
 def _claim(manifest: Manifest, meta: Meta) -> ClaimView:
-    phase = share(_text(_mapping(manifest.get("status")), "phase") or "Pending")
-    owners = manifest["metadata"].get("ownerReferences") or ()
-    return ClaimView(meta, phase, owners=tuple(share(one["uid"]) for one in owners))
+    return ClaimView(
+        meta=meta,
+        phase=share(_text(_mapping(manifest.get("status")), "phase") or "Pending"),
+        owners=tuple(share(one["uid"]) for one in manifest["metadata"].get("ownerReferences") or ()),
+        made=names.ROOT_RUN in _labels(manifest),
+        access_modes=_shared_tuple(tuple(_mapping(manifest.get("spec")).get("accessModes") or ())),
+    )
 
 
 def _revision(manifest: Manifest, meta: Meta) -> RevisionView:

@@ -7,6 +7,7 @@ import structlog
 
 from brood.api.labels import RESULT_FINALIZER
 from brood.cluster.port import ApiError, NotFound, Port
+from brood.controller.lru import Lru
 from brood.controller.podindex import RunPods
 from brood.pods.failure import is_ended, waiting
 from brood.pods.results import LogRequest, lacks_result, needs_log, read_result
@@ -22,13 +23,18 @@ LATE_SECONDS = 5.0
 
 AGAIN_SECONDS = 1.0
 
+FAILING = 10_000
+"""So many Pods are remembered whose log could not be read; those that are gone are never asked about again."""
+
 
 class AttemptReader:
     """Turns Pods into attempts."""
 
     def __init__(self, port: Port) -> None:
         self._port = port
-        self._failing: dict[str, float] = {}  # uid of a Pod -> since when its log cannot be read, or lacks its end
+        self._failing: Lru[str, float] = Lru(
+            FAILING
+        )  # uid of a Pod -> since when its log cannot be read, or lacks its end
 
     async def read(self, pods: RunPods) -> float | None:
         """Derive what those Pods of a run mean that have changed; logs are read side by side.
@@ -56,12 +62,12 @@ class AttemptReader:
         log = None if wanted is None else await self._log(pod, wanted)
         if isinstance(log, float):
             return log
-        self._failing.pop(pod.meta.uid, None)
+        self._failing.pop(pod.meta.uid)
         return PodAttempt(pod, result=read_result(pod, log))
 
     async def _log(self, pod: PodView, wanted: LogRequest) -> bytes | float | None:
         """Return that part of the log, None where it is lost, or in how many seconds to come again for it."""
-        since = self._failing.setdefault(pod.meta.uid, time.monotonic())
+        since = self._failing.get(pod.meta.uid) or self._failing.put(pod.meta.uid, time.monotonic())
         log: bytes | None = None
         try:
             log = await self._port.read_log(

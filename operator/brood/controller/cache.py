@@ -4,7 +4,7 @@
 |---|---|
 | a run | itself; its parent, if it says something new; its tree, if its shutdown, suspension or deletion changed |
 | a Pod | its run; where that is gone, the Pod's own key, which releases its finalizer |
-| a claim | the unfinished runs of its root |
+| a claim | the unfinished runs of the trees that use it |
 | a definition | itself; the runs that wait for one; the runs that have not started |
 | a revision, or that no run names it any more | its definition, where there are more than are kept |
 | the holders of a key | the runs that wait for it: the first at once, the others, whose position changed, later |
@@ -16,6 +16,7 @@ from dataclasses import replace
 from brood.api.labels import RESULT_FINALIZER
 from brood.controller.admission import Admission, admitted
 from brood.controller.catalog import Catalog
+from brood.controller.claims import Claims
 from brood.controller.config import Config
 from brood.controller.family import Family
 from brood.controller.keys import Key, Subject, definition_key, run_key
@@ -46,6 +47,7 @@ class Cache:
         self.family = Family()
         self.pods = PodIndex()
         self.catalog = Catalog()
+        self.claims = Claims()
         self.revisions = RevisionIndex()
         self.admission = Admission(alive=self._alive, changed=self._queue_moved)
         self._config = config or Config()
@@ -53,7 +55,6 @@ class Cache:
         self.malformed: dict[tuple[str, str], Malformed] = {}  # runs that cannot be read
         self.orphans: dict[tuple[str, str], PodView] = {}  # Pods with a finalizer whose run is not there
         self.gone: Lru[str, None] = Lru(RUNS_REMEMBERED)  # uids of runs that are known to be gone
-        self._claims: dict[str, ClaimView] = {}  # by the uid of the root run that owns it
         self._active: dict[tuple[str, str], set[str]] = {}  # definition -> uids of its unfinished runs
 
     # --- changes ---
@@ -70,13 +71,14 @@ class Cache:
             self.admission.remove(known)
             self.slots.remove_run(known)
             self.slots.forget(known)
+            self.claims.forget(known.meta.uid)
             self.slots.wait(run_key(*name), waiting=False)
             self._count_active(known, None)
             self._follow(known, None)
             self.gone.put(known.meta.uid, None)
             self._wake_relatives(known, None)
-            if known.meta.uid in self._claims:
-                self._wake_owners(self._claims[known.meta.uid].owners)
+            claim = self.claims.of(known)
+            self._wake_owners(claim.owners if claim is not None else ())
             known = None
         self.malformed.pop(name, None)
         if isinstance(new, Malformed):
@@ -85,6 +87,8 @@ class Cache:
             self.family.put(new)
             self.admission.put(new)
             self.slots.put_run(new)
+            if new.status.finished:
+                self.claims.forget(new.meta.uid)
             self._count_active(known, new)
             self._follow(known, new)
             self._wake_relatives(known, new)
@@ -110,21 +114,22 @@ class Cache:
         self._wake_run_of(pod)
 
     def on_claim(self, old: ClaimView | Malformed | None, new: ClaimView | Malformed | None) -> None:
-        """Take a change of an artifact volume's claim."""
+        """Take a change of a claim; what cannot be read is no artifact volume."""
         known = old if isinstance(old, ClaimView) else None
         claim = new if isinstance(new, ClaimView) else None
-        before, after = known.owners if known else (), claim.owners if claim else ()
-        for uid in before:
-            if known is not None and uid in self._claims and self._claims[uid].meta.uid == known.meta.uid:
-                del self._claims[uid]
+        users = set[str]()
+        if known is not None:
+            users.update(self.claims.users(known))
+            self.claims.remove(known)
         if claim is not None:
-            self._claims.update(dict.fromkeys(after, claim))
+            self.claims.put(claim)
+            users.update(self.claims.users(claim))
+        if claim is not None and claim.made:
             self.slots.put_claim(claim)
-        elif known is not None:
+        elif claim is None and known is not None and known.made:
             self.slots.remove_claim(known)
-        if known is not None and claim is not None and replace(known, meta=claim.meta) == claim:
-            return
-        self._wake_owners({*before, *after})
+        if known is None or claim is None or replace(known, meta=claim.meta) != claim:
+            self._wake_owners(users)
 
     def _wake_owners(self, uids: Iterable[str]) -> None:
         for uid in uids:
@@ -164,10 +169,6 @@ class Cache:
             self._wake(key)
 
     # --- questions ---
-
-    def claim(self, root: RunView) -> ClaimView | None:
-        """Return the claim that a root run owns, alone or with the runs that rerun it."""
-        return self._claims.get(root.meta.uid)
 
     def find_orphans(self) -> Iterable[tuple[str, str]]:
         """Look through all Pods for those whose run is not there; return their names."""

@@ -194,7 +194,7 @@ class Controller:
             Kind.JOB_DEFINITION: (cache.on_definition, None),
             Kind.JOB_RUN: (on_run, None),
             Kind.POD: (cache.on_pod, MANAGED),
-            Kind.CLAIM: (cache.on_claim, MANAGED),
+            Kind.CLAIM: (cache.on_claim, None),  # those of users too, which definitions may name
             Kind.REVISION: (on_revision, MANAGED),
         }
         return {

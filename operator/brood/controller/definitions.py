@@ -49,7 +49,9 @@ class Definitions:
         try:
             if isinstance(found, Malformed):
                 await self._refuse(found)
-            elif found is not None and not found.meta.deleting:
+            elif found is None:
+                self._pace.forget(key)
+            elif not found.meta.deleting:
                 await self._write(key, found)
             await self._collect(key, found)
         except (Conflict, NotFound):
@@ -83,7 +85,7 @@ class Definitions:
                 last_run_revision=scheduled.last_revision,
             )
         patch = difference(status_to_json(view.status), status_to_json(status))
-        wait = self._pace.wait(view.meta.uid) if patch.keys() == {"activeRuns"} else 0.0
+        wait = self._pace.wait(key) if patch.keys() == {"activeRuns"} else 0.0
         if not patch:
             return
         if wait > 0:
@@ -94,7 +96,7 @@ class Definitions:
         await self._writer.patch(
             Kind.JOB_DEFINITION, about, {"metadata": metadata, "status": patch}, subresource="status"
         )
-        self._pace.wrote(view.meta.uid)
+        self._pace.wrote(key)
 
     async def _collect(self, key: Key, found: DefinitionView | Malformed | None) -> None:
         """Delete the stored revisions that nobody needs."""

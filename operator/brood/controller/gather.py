@@ -8,6 +8,7 @@ from brood.api.jobdefinition import Artifacts
 from brood.controller.admission import admitted
 from brood.controller.attempts import AttemptReader
 from brood.controller.claimevents import ClaimEvents
+from brood.controller.keys import Key, run_key
 from brood.controller.parts import Parts
 from brood.controller.podindex import RunPods
 from brood.controller.resolver import Resolver
@@ -35,7 +36,7 @@ class Gatherer:
         self._claims = ClaimEvents(parts.port)
         self._now = parts.now
         self._values = ValueStore(parts.config.values_kept)
-        self._memos: dict[str, dict[object, object]] = {}
+        self._memos: dict[Key, tuple[str, dict[object, object]]] = {}
 
     async def prepare(self, run: RunView) -> float | None:
         """Read what a snapshot of this run needs and memory does not hold: revisions, logs of ended Pods, why a volume waits.
@@ -79,10 +80,11 @@ class Gatherer:
         root = run if run.is_root else family.root(run)
         pods = self._cache.pods.of(run.meta.uid)
         artifacts = self._artifacts(root, graph, own=root is run, resolver=resolver)
+        if root is not None and artifacts is not None and artifacts.claim_name is not None:
+            self._cache.claims.use(root, artifacts.claim_name)
         claim = self._claim(root)
         lock, lock_state, lock_problem = self._lock(run, graph)
         parent = family.parent(run)
-        place = (artifacts.claim_name if artifacts else None) or (claim.meta.name if claim else "")
         return Snapshot(
             run=run,
             graph=graph,
@@ -99,7 +101,7 @@ class Gatherer:
             artifacts=artifacts,
             claim=claim,
             claim_shared=claim is not None and self._is_shared(claim, run),
-            volume_root=self._port.layout.volume_root(namespace, place) if place else "",
+            volume_root=self._volume_root(namespace, artifacts, claim),
             values=values,
             lost=values.lost,
             refusals=refusals,
@@ -112,25 +114,36 @@ class Gatherer:
             max_depth=self._config.max_depth,
             refuse_invalid=self._config.refuse_invalid,
             definition_wait_seconds=self._config.definition_wait,
-            memo=self._memos.setdefault(run.meta.uid, {}),
+            memo=self._memo(run),
         ), resolver
 
     def _claim(self, root: RunView | None) -> ClaimView | None:
-        claim = None if root is None else self._cache.claim(root)
+        claim = None if root is None else self._cache.claims.of(root)
         return None if claim is None else self._claims.explained(claim)
 
     def _previous(self, run: RunView) -> Previous | None:
         """Return the run that this one reruns, as long as it is there."""
         wanted, family = run.spec.rerun_of, self._cache.family
         old = None if wanted is None else family.get(run.meta.namespace, wanted.name)
-        return None if old is None else Previous(old, family.children(old.meta.uid), self._cache.claim(old))
+        return None if old is None else Previous(old, family.children(old.meta.uid), self._cache.claims.of(old))
 
     def _is_shared(self, claim: ClaimView, run: RunView) -> bool:
         return any(uid != run.meta.uid and self._cache.family.by_uid(uid) is not None for uid in claim.owners)
 
-    def forget(self, uid: str) -> None:
+    def forget(self, key: Key) -> None:
         """Drop what was derived for a run that has ended or is gone."""
-        self._memos.pop(uid, None)
+        self._memos.pop(key, None)
+
+    def _memo(self, run: RunView) -> dict[object, object]:
+        """Return what was derived for this very run, to be read and added to."""
+        if run.status.finished:
+            return {}
+        key = run_key(run.meta.namespace, run.meta.name)
+        uid, memo = self._memos.get(key, ("", {}))
+        if uid != run.meta.uid:
+            memo = {}
+            self._memos[key] = (run.meta.uid, memo)
+        return memo
 
     def _graph(
         self, run: RunView, resolver: Resolver
@@ -160,6 +173,11 @@ class Gatherer:
                 resolver.missing.add(revision)
             graph = found if isinstance(found, Graph) else None
         return None if graph is None else graph.spec.artifacts
+
+    def _volume_root(self, namespace: str, artifacts: Artifacts | None, claim: ClaimView | None) -> str:
+        """Return where any Pod of the tree sees its volume."""
+        name = (artifacts.claim_name if artifacts else None) or (claim.meta.name if claim else "")
+        return self._port.layout.volume_root(namespace, name) if name else ""
 
     def _lock(self, run: RunView, graph: Graph | None) -> tuple[Lock | None, LockState, str]:
         """Return the key of a root run, who else is at it, and why the key cannot be rendered."""

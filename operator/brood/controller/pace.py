@@ -5,7 +5,7 @@ the slower the server is: a run that has ended by then is written once.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 FORGOTTEN_SECONDS = 60.0
 
@@ -37,38 +37,41 @@ class Pace:
         self._patience = patience
         self._rate = rate
         self._clock = clock
-        self._last: dict[str, float] = {}
-        self._due: dict[str, float] = {}
+        self._last: dict[Hashable, float] = {}
+        self._due: dict[Hashable, float] = {}
         self._takes = 0.0
 
-    def wait(self, uid: str, *, prompt: bool = False) -> float:
+    def wait(self, key: Hashable, *, prompt: bool = False) -> float:
         """Return in how many seconds the object may be written; 0: now. ``prompt``: people watch it, keep to the interval."""
-        now, last = self._clock(), self._last.get(uid)
+        now, last = self._clock(), self._last.get(key)
         due = now if last is None else last + self._interval
         if self._patience > 0 and not prompt:
-            due = max(due, self._turn(uid, now))
+            due = max(due, self._turn(key, now))
         return max(0.0, due - now)
 
-    def _turn(self, uid: str, now: float) -> float:
-        due = self._due.get(uid)
+    def _turn(self, key: Hashable, now: float) -> float:
+        due = self._due.get(key)
         if due is None:
             self._drop_overdue(now)
             slow = min(SLOW_SECONDS, SLOW_FACTOR * self._takes)
-            due = self._due[uid] = now + max(self._patience, slow, len(self._due) / self._rate)
+            due = self._due[key] = now + max(self._patience, slow, len(self._due) / self._rate)
         return due
 
     def _drop_overdue(self, now: float) -> None:
         """Let go of objects that did not come when it was their turn: they are gone."""
-        while self._due and (oldest := next(iter(self._due))) and self._due[oldest] < now - FORGOTTEN_SECONDS:
+        while self._due:
+            oldest, due = next(iter(self._due.items()))
+            if due >= now - FORGOTTEN_SECONDS:
+                return
             del self._due[oldest]
 
-    def wrote(self, uid: str, *, seconds: float = 0.0) -> None:
+    def wrote(self, key: Hashable, *, seconds: float = 0.0) -> None:
         """Note that the object was written now, and that this took so many seconds."""
-        self._last[uid] = self._clock()
+        self._last[key] = self._clock()
         self._takes += SMOOTHING * (seconds - self._takes)
-        self._due.pop(uid, None)
+        self._due.pop(key, None)
 
-    def forget(self, uid: str) -> None:
+    def forget(self, key: Hashable) -> None:
         """Drop an object that is not written any more."""
-        self._last.pop(uid, None)
-        self._due.pop(uid, None)
+        self._last.pop(key, None)
+        self._due.pop(key, None)

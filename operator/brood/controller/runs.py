@@ -82,10 +82,10 @@ class Runs:
         run = self._cache.family.get(key.namespace, key.name)
         if run is None:
             self._crashes.pop(key, None)
+            self._forget(key)
             return
         if run.meta.deleting:
             await release_all(self._cache.pods.of(run.meta.uid).all(), port=self._parts.port, writer=self._parts.writer)
-            self._gatherer.forget(run.meta.uid)
             return
         seen = run.status.observed_generation == run.meta.generation
         if run.status.finished and seen and not run.is_root and not self._held(run):
@@ -146,7 +146,7 @@ class Runs:
         slots = self._cache.slots
         slots.reserve(run, plan.pods)
         slots.wait(key, waiting=plan.waits_for_slots)
-        await self._open(run, plan)
+        await self._open(key, run, plan)
         refused = await self._carrier.make(plan)
         if refused:
             return refused
@@ -158,11 +158,11 @@ class Runs:
             self._wake_after(key, max(seconds, SHORTEST_WAKE))
         if plan.status is not None and not plan.status_first:
             counts = self._cache.family.has_children(run.meta.uid)  # a parent's counters show that things go on
-            wait = self._pace.wait(run.meta.uid, prompt=counts) if plan.status_can_wait else 0.0
+            wait = self._pace.wait(key, prompt=counts) if plan.status_can_wait else 0.0
             if wait > 0:
                 self._wake_after(key, wait)
                 return []
-            await self._write(run, plan)
+            await self._write(key, run, plan)
         await self._carrier.finish(run, plan)
         return []
 
@@ -176,7 +176,7 @@ class Runs:
         else:
             admission.unreserve(run)
 
-    async def _open(self, run: RunView, plan: Plan) -> None:
+    async def _open(self, key: Key, run: RunView, plan: Plan) -> None:
         """Store the revision and, where it comes first, the status.
 
         The slot is given back if that was certainly not written.
@@ -185,7 +185,7 @@ class Runs:
             if plan.pin is not None:
                 await self._parts.revisions.store(plan.pin, self._parts.writer)
             if plan.status_first:
-                await self._write(run, plan)
+                await self._write(key, run, plan)
         except (Unavailable, Conflict, asyncio.CancelledError):
             self._cache.admission.unsure(run)
             raise
@@ -194,19 +194,24 @@ class Runs:
             self._cache.slots.remove_run(run)
             raise
 
-    async def _write(self, run: RunView, plan: Plan) -> None:
+    async def _write(self, key: Key, run: RunView, plan: Plan) -> None:
         if plan.status is None:
             return
         began = time.monotonic()
         if await self._carrier.write_status(run, plan.status):
-            self._pace.wrote(run.meta.uid, seconds=time.monotonic() - began)
+            self._pace.wrote(key, seconds=time.monotonic() - began)
             news = News(run, plan.status)
             log(news)
             for tell in self._parts.on_news:
                 tell(news)
         if plan.status.finished:
-            self._pace.forget(run.meta.uid)
-            self._gatherer.forget(run.meta.uid)
+            self._forget(key)
+
+    def _forget(self, key: Key) -> None:
+        """Drop what is kept in memory about a run that has ended or is gone."""
+        self._pace.forget(key)
+        self._gatherer.forget(key)
+        self._cache.catalog.wait(key, waiting=False)
 
     async def _crashed(self, key: Key, error: Exception) -> None:
         """Tell the run's owner, after some tries, that something is wrong with brood itself."""

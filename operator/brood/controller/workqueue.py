@@ -20,6 +20,10 @@ K = TypeVar("K", bound=Hashable)
 _LOG = structlog.get_logger("brood.workqueue")
 
 
+SLACK = 100
+"""Delays that were replaced by newer ones, so many at least, stay in memory until they would have been due."""
+
+
 class Timer(Protocol):
     """Something that can be cancelled before it rings."""
 
@@ -177,7 +181,14 @@ class WorkQueue(Generic[K]):
         self._due[key] = when
         self._sequence += 1
         heapq.heappush(self._heap, (when, self._sequence, key))
+        if len(self._heap) > 2 * len(self._due) + SLACK:
+            self._drop_replaced()
         self._set_timer()
+
+    def _drop_replaced(self) -> None:
+        """Let go of entries that a newer wish replaced: each pass over a run with a deadline leaves one, days ahead."""
+        self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
+        heapq.heapify(self._heap)
 
     def _set_timer(self) -> None:
         """Ring for the earliest delayed key; entries that a newer wish replaced are dropped on the way."""

@@ -102,6 +102,9 @@ def no_node(draft: Draft, node: Node, message: str) -> tuple[str, str]:
     """Say why a Pod finds no node, by the scheduler's words: for its volume, or for the one node that volume is on."""
     claim = draft.snapshot.claim
     if claim is None:
+        wanted = draft.snapshot.artifacts
+        if wanted is not None and wanted.claim_name is not None and waits_for_volume(draft, node, message):
+            return WaitingReason.ARTIFACT_VOLUME_PENDING, f"claim {wanted.claim_name} does not exist"
         return WaitingReason.UNSCHEDULABLE, message
     unbound = waits_for_volume(draft, node, message) or "PersistentVolumeClaim" in message
     if claim.phase != "Bound" and unbound:
@@ -111,7 +114,9 @@ def no_node(draft: Draft, node: Node, message: str) -> tuple[str, str]:
 
 
 def _is_single_node(draft: Draft) -> bool:
-    return AccessMode.READ_WRITE_MANY not in (draft.snapshot.artifacts or Artifacts()).access_modes
+    claim, wanted = draft.snapshot.claim, draft.snapshot.artifacts or Artifacts()
+    given = claim if wanted.claim_name is not None else None
+    return AccessMode.READ_WRITE_MANY not in (wanted.access_modes if given is None else given.access_modes)
 
 
 def lost_volume(draft: Draft, node: Node, message: str) -> str:

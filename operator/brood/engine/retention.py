@@ -12,7 +12,7 @@ from brood.views import ClaimView, PodView, RevisionView, RunView
 def unwanted_claim(snapshot: Snapshot) -> ClaimView | None:
     """Return the claim of an ended root run whose files are not kept, by `artifacts.retain`."""
     run, claim = snapshot.run, snapshot.claim
-    if claim is None or claim.meta.deleting or snapshot.claim_shared or not run.is_root:
+    if claim is None or not claim.made or claim.meta.deleting or snapshot.claim_shared or not run.is_root:
         return None
     return None if keeps_files(snapshot.artifacts, run) else claim
 

@@ -80,6 +80,8 @@ class Node:
                 async for event in self._store.watch(kind, resource_version=listing.resource_version):
                     if event.type != "DELETED":
                         self._look(kind, event.object)
+                    elif event.object["metadata"]["uid"] in self._lives:
+                        self._lives[event.object["metadata"]["uid"]][0].set()
                 return
 
     def _look(self, kind: Kind, manifest: Manifest) -> None:
@@ -97,7 +99,9 @@ class Node:
             return
         if meta["uid"] not in self._lives and manifest["status"]["phase"] == "Pending":
             stopped = asyncio.Event()
-            self._lives[meta["uid"]] = (stopped, asyncio.get_running_loop().create_task(self._live(manifest, stopped)))
+            life = asyncio.get_running_loop().create_task(self._live(manifest, stopped))
+            self._lives[meta["uid"]] = (stopped, life)
+            life.add_done_callback(lambda _: self._lives.pop(meta["uid"]))
         if "deletionTimestamp" in meta and meta["uid"] in self._lives:
             self._lives[meta["uid"]][0].set()
 

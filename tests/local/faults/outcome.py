@@ -39,9 +39,8 @@ def outcome(life: Life) -> dict[str, Any]:
     for status in definitions.values():
         status.setdefault("activeRuns", 0)  # 0 is not written where nothing else was
     claims = Counter(life.place(_owner(life, one)) for one in life.store.list(Kind.CLAIM).items)
-    revisions = sorted(str(_plain(one["data"])) for one in life.store.list(Kind.REVISION).items)
     kept = dict(sorted(pods.items()))
-    return {"runs": runs, "pods": kept, "definitions": definitions, "claims": dict(claims), "revisions": revisions}
+    return {"runs": runs, "pods": kept, "definitions": definitions, "claims": dict(claims)}
 
 
 def _owner(life: Life, manifest: Manifest) -> Manifest:
@@ -60,7 +59,7 @@ def essence(found: dict[str, Any]) -> dict[str, Any]:
             return {key: strip(one) for key, one in value.items() if key not in _COUNTS}
         return [strip(one) for one in value] if isinstance(value, list) else value
 
-    return {"runs": strip(found["runs"]), "claims": found["claims"], "revisions": found["revisions"]}
+    return {"runs": strip(found["runs"]), "claims": found["claims"]}
 
 
 def differences(found: Any, wanted: Any, at: str = "") -> list[str]:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from brood.cluster.port import Kind
+from brood.cluster.port import Kind, Manifest
 from brood.controller.config import Config
 from tests.local.faults.node import End
 from tests.local.faults.pieces import LONG, definition, ends, run, task
@@ -13,6 +13,7 @@ from tests.local.faults.watched import finished, is_admitted
 
 async def _interrupt(life: Life) -> None:
     await life.when(lambda: life.running("run-1/each[0]/each", "run-1/each[1]/each"))
+    await life.when(lambda: all(map(is_admitted, life.runs())))  # a child that does not say so yet is told too
     await life.patch("run-1", shutdown="Interrupt")
 
 
@@ -70,6 +71,7 @@ async def _revise(life: Life) -> None:
     """Have a revision run four times over; the first two runs go, then the definition, then the third run."""
     for number in range(4):
         life.store.patch(Kind.JOB_DEFINITION, "default", "hello", {"spec": {"tasks": [task(f"task-{number}")]}})
+        await life.when(lambda: _is_seen(life.store.get(Kind.JOB_DEFINITION, "default", "hello")))
         life.store.create(*run(f"run-{number}"))
         await life.when(lambda number=number: finished(life.run(f"run-{number}")))  # type: ignore[misc]
     for number in (0, 1):
@@ -79,6 +81,10 @@ async def _revise(life: Life) -> None:
     await life.when(lambda: _revisions(life) == ["task-2", "task-3"])
     life.remove(Kind.JOB_RUN, "run-2")
     await life.when(lambda: _revisions(life) == ["task-3"])
+
+
+def _is_seen(definition: Manifest) -> bool:
+    return bool(definition.get("status", {}).get("observedGeneration") == definition["metadata"]["generation"])
 
 
 def _revisions(life: Life) -> list[str]:

@@ -84,7 +84,9 @@ class Watched(LocalCluster):
             going = live(one) if kind is Kind.POD else not finished(one)
             if going and one["metadata"].get("ownerReferences") and _slot(kind, one) == slot:
                 self.broken.append(f"{kind} {name} was made beside {one['metadata']['name']}, which goes on")
-        owner = next(one for one in self.store.list(Kind.JOB_RUN).items if one["metadata"]["uid"] == slot[1])
+        owner = next((one for one in self.store.list(Kind.JOB_RUN).items if one["metadata"]["uid"] == slot[1]), None)
+        if owner is None:
+            return  # somebody has deleted it meanwhile: what is made goes after it
         if finished(owner):
             self.broken.append(f"{kind} {name} was made for a run that has ended")
         row: dict[str, Any] = next((one for one in owner["status"].get("tasks", []) if one["name"] == slot[2]), {})

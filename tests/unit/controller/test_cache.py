@@ -132,7 +132,23 @@ def test_a_claim_wakes_the_unfinished_runs_of_its_tree(cache: Cache, bells: Bell
     assert bells.take() == set()
     cache.on_claim(pending, replace(pending, phase="Bound"))
     assert bells.take() == {"run:root", "run:a"}
-    assert cache.claim(run("root")) is not None
+    assert cache.claims.of(run("root")) is not None
+
+
+def test_a_users_claim_wakes_the_trees_that_use_it_also_when_it_appears_later(cache: Cache, bells: Bells) -> None:
+    put(cache, run("root"), run("a", parent="root"), run("other"))
+    cache.claims.use(run("root"), "mine")
+    bells.take()
+    claim = ClaimView(meta("mine"), "Pending", made=False)
+    cache.on_claim(None, claim)
+    assert bells.take() == {"run:root", "run:a"}
+    assert cache.claims.of(run("root")) is claim
+    assert cache.slots.state("default").volumes == 0, "it is none of brood's"
+    put(cache, finished(run("root")))
+    bells.take()
+    cache.on_claim(claim, None)
+    assert bells.take() == set()
+    assert cache.claims.of(run("root")) is None
 
 
 def test_waiting_runs_are_told_later_the_further_back_they_are() -> None:

@@ -174,7 +174,9 @@ class Objects:
         return None if old is None else Previous(old, self._child_index(old), self._claim_of(old))
 
     def _claim_of(self, root: RunView) -> ClaimView | None:
-        return self.claim if self.claim is not None and root.meta.uid in self.claim.owners else None
+        if self.claim is None or (self.claim.made and root.meta.uid not in self.claim.owners):
+            return None
+        return self.claim
 
     def _definition_of(self, run: RunView) -> tuple[Graph | None, DefinitionView | None, DefinitionProblem | None]:
         ref = run.spec.definition_ref

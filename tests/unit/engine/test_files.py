@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from brood.api.reasons import TaskReason, WaitingReason
-from brood.views import PodRequest, TaskResult
-from tests.unit.engine.world import World, begun, by_task, exits, fails, kept, ok, played
+from brood.views import ClaimView, Meta, PodRequest, TaskResult
+from tests.unit.engine.world import START, World, begun, by_task, exits, fails, kept, ok, played
 
 
 def sources(world: World, task: str, run: str = "run") -> list[tuple[str, str, tuple[str, ...] | None]]:
@@ -96,6 +96,33 @@ def test_a_pod_that_finds_no_node_because_its_volume_is_not_bound_says_so() -> N
     world.claim = replace(world.claim, phase="Pending", message="no storage class")
     world.settle()
     assert (world.row("a").reason, world.row("a").message) == ("ArtifactVolumePending", "no storage class")
+
+
+def test_a_pod_waits_for_a_claim_of_ones_own_that_is_not_there_yet() -> None:
+    world = World(pods_wait=True)
+    world.define("{artifacts: {claimName: mine}, tasks: [{name: a, script: x, artifacts: {paths: [f]}}]}")
+    world.submit()
+    world.settle()
+    name = world.live_pod("a")
+    world.pods[name] = replace(world.pods[name], waiting=(WaitingReason.UNSCHEDULABLE, "not found"))
+    world.settle()
+    told = ("ArtifactVolumePending", "claim mine does not exist")
+    assert (world.row("a").reason, world.row("a").message) == told
+    assert world.claim is None
+
+
+@pytest.mark.parametrize(("modes", "single"), [(("ReadWriteOnce",), True), (("ReadWriteMany",), False)])
+def test_pods_that_mount_a_claim_of_ones_own_share_a_node_only_where_it_asks_for_that(
+    modes: tuple[str, ...], *, single: bool
+) -> None:
+    world = World()
+    world.claim = ClaimView(Meta("default", "mine", "uid-mine", "1", START), "Bound", made=False, access_modes=modes)
+    world.define("{artifacts: {claimName: mine}, tasks: [{name: a, script: x, artifacts: {paths: [f]}}]}")
+    world.submit()
+    world.settle()
+    volume = world.request("a").volume
+    assert volume is not None
+    assert volume.single_node is single
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from brood.api.jobdefinition import Artifacts, Retain
 from brood.engine.reconcile import plan
 from brood.engine.retention import unneeded_revisions
 from brood.engine.snapshot import DefinitionProblem
-from brood.views import ContainerEnd, Meta, RevisionView
+from brood.views import ClaimView, ContainerEnd, Meta, RevisionView
 from tests.unit.engine.world import START, World, begun, exits, ok
 
 # --- before a run starts ---
@@ -156,6 +157,18 @@ def end_like_a_kubelet(world: World, name: str, code: int) -> None:
     """End a Pod with the container status that its retention is decided by."""
     world.end(name, exits(code) if code else ok())
     world.set_pod(name, ended=ContainerEnd(code, 0, "Error" if code else "Completed", "", START, START))
+
+
+# --- artifacts.retain ---
+
+
+@pytest.mark.parametrize(("made", "goes"), [(True, True), (False, False)])
+def test_a_volume_that_is_not_kept_goes_at_the_end_but_never_one_of_a_users(*, made: bool, goes: bool) -> None:
+    world = begun("{tasks: [{name: a, script: x}]}")
+    world.play()
+    claim = ClaimView(Meta("default", "c", "uid-c", "1", START), "Bound", made=made)
+    snapshot = replace(world.snapshot("run"), claim=claim, artifacts=Artifacts(retain=Retain.NEVER))
+    assert (plan(snapshot, world.now).delete_claim is claim) is goes
 
 
 # --- revisions ---

@@ -16,6 +16,7 @@ class Request:
     """One completed request; `resource` is such as ``pods`` or ``jobruns/status``, `code` the HTTP status."""
 
     agent: str
+    user: str
     verb: str
     resource: str
     namespace: str
@@ -42,6 +43,7 @@ def requests(log: Path, *, agent: str = "", namespace: str = "", settle: float =
             target = event.get("objectRef", {})
             one = Request(
                 agent=event.get("userAgent", ""),
+                user=event.get("user", {}).get("username", ""),
                 verb=event["verb"],
                 resource="/".join(part for part in (target.get("resource"), target.get("subresource")) if part),
                 namespace=target.get("namespace", ""),

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from brood import __version__
+from brood.cli.commands.graph import graph
 from brood.cli.commands.lint import lint
 from brood.cli.commands.logs import logs
 from brood.cli.commands.operator import operator
@@ -57,19 +58,9 @@ def brood(
 
 
 for command in (
-    run,
-    lint,
-    submit,
-    rerun,
-    watch,
-    tree,
-    why,
-    logs,
-    wait,
-    interrupt,
-    terminate,
-    suspend,
-    resume,
+    *(run, lint, graph),
+    *(submit, rerun, interrupt, terminate, suspend, resume),
+    *(watch, wait, tree, why, logs),
     operator,
 ):
     app.command()(command)

@@ -80,7 +80,7 @@ def apply_wishes(bundle: Bundle, wishes: Wishes) -> None:
 def choose_runs(bundle: Bundle, wishes: Wishes) -> list[dict[str, Any]]:
     """Return the manifests of the root runs to create, in the order of the files; raises `InputRefusedError`."""
     if not bundle.runs:
-        chosen = _definition(bundle, wishes.definition)
+        chosen = choose_definition(bundle, wishes.definition)
         return [run_of(chosen.name, chosen.spec, wishes, namespace=chosen.namespace)]
     return [_of_run(bundle, run) for run in bundle.runs]
 
@@ -94,7 +94,7 @@ def _of_run(bundle: Bundle, run: Run) -> dict[str, Any]:
     return manifest
 
 
-def _definition(bundle: Bundle, wanted: str | None) -> Definition:
+def choose_definition(bundle: Bundle, wanted: str | None) -> Definition:
     """Return the definition to run: the one named, the only one, or the only one that no other one calls."""
     if not bundle.definitions:
         raise refuse("the files hold neither a JobRun nor a JobDefinition")

@@ -1,8 +1,9 @@
 """The runs that a command follows, as they are now: root runs and everything below them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from brood.api.labels import ATTEMPT
+from brood.api.phases import RunPhase
 from brood.cluster.parse import parse_run
 from brood.cluster.port import Manifest
 from brood.views import RunView
@@ -109,10 +110,15 @@ class Children:
             if index not in places or _attempt(manifest) > _attempt(places[index]):
                 places[index] = manifest
 
-    def of(self, run: RunView, task: str) -> Iterator[RunView]:
-        """Yield the child run of a task, or of each of its items in their order."""
+    def of(self, run: RunView, task: str, *, phases: Collection[RunPhase] = ()) -> Iterator[RunView]:
+        """Yield the child run of a task, or of each of its items in their order; with ``phases`` those in one of them.
+
+        Views of all of 10,000 items would take seconds.
+        """
         places = self._newest.get((run.meta.uid, task), {})
         for index in sorted(places):
+            if phases and (places[index].get("status") or {}).get("phase") not in phases:
+                continue
             view = self._forest.view(key_of(places[index]))
             if view is not None:
                 yield view

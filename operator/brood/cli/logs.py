@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sys
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
@@ -86,7 +87,7 @@ class _Reader:
         """Return the Pods of the tree that are wanted and not taken yet, oldest first."""
         listing = await self.reach.port.list(Kind.POD, namespace=self.reach.namespace, labels=below(run, items=True))
         views = [view for one in listing.items if isinstance(view := parse_pod(one), PodView)]
-        wanted = [one for one in views if await self._path(one) is not None]
+        wanted = [one for one in views if (one.started_at or one.ended) and await self._path(one) is not None]
         self._printer.widen([await self._path(one) or "" for one in wanted])
         return sorted(wanted, key=lambda one: (one.meta.created_at, one.meta.name))
 
@@ -114,12 +115,19 @@ class _Reader:
     async def _lines(self, pod: PodView, *, follow: bool) -> AsyncIterator[bytes]:
         """Yield the lines that the script wrote, without the result that the runner may put behind them."""
         mark, framed = pod.nonce.encode(), False
-        stream = self.reach.port.log_lines(pod.meta.namespace, pod.meta.name, follow=follow, tail_lines=self._tail)
-        async for line in stream:
+        last: deque[bytes] = deque(maxlen=self._tail)
+        tail = self._tail if follow else None  # else it is counted here, because the result counts for nothing
+        async for line in self.reach.port.log_lines(pod.meta.namespace, pod.meta.name, follow=follow, tail_lines=tail):
             if mark and line == (mark + b"." if framed else mark):
                 framed = not framed
-            elif not framed:
+            elif framed:
+                continue
+            elif follow or self._tail is None:
                 yield line
+            else:
+                last.append(line)
+        for line in last:
+            yield line
 
 
 class _Printer:

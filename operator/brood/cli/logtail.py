@@ -13,15 +13,17 @@ _FRAME_END: Final = re.compile(rb"\n([0-9a-f]{16})\.\n\Z")
 
 
 def last_lines(path: Path, *, count: int) -> list[str]:
-    """Return up to so many last lines that are not empty, safe for a terminal; raises `OSError` where there is no log."""
+    """Return up to so many last lines of a file that are not empty; raises `OSError` where there is no log."""
     data = _end(path, TAIL_BYTES)
-    framed = _FRAME_END.search(data)
+    return tail_of(_end(path, _FRAME_BYTES) if _FRAME_END.search(data) else data, count=count)
+
+
+def tail_of(log: bytes, *, count: int) -> list[str]:
+    """Return up to so many last lines of a log that are not empty, safe for a terminal."""
+    framed = _FRAME_END.search(log)
     if framed is not None:
-        whole = _end(path, _FRAME_BYTES)
-        start = whole.rfind(b"\n" + framed[1] + b"\n")
-        if start >= 0:
-            data = whole[max(0, start - TAIL_BYTES) : start]
-    lines = printable(data.decode(errors="replace")).rstrip("\n").split("\n")[-count:]
+        log = log[: max(0, log.rfind(b"\n" + framed[1] + b"\n"))]
+    lines = printable(log[-TAIL_BYTES:].decode(errors="replace")).rstrip("\n").split("\n")[-count:]
     return [line for line in lines if line]
 
 

@@ -26,6 +26,14 @@ class ObjectFormat(StrEnum):
     NAME = "name"
 
 
+class PictureFormat(StrEnum):
+    """How a graph is drawn."""
+
+    TEXT = "text"
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
 Files = Annotated[
     list[str],
     typer.Argument(metavar="FILE", help="YAML or JSON files, directories of such files, or - for standard input."),

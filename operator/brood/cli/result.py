@@ -6,11 +6,10 @@ from typing import Any, Final
 
 import orjson
 
-from brood.api.labels import ATTEMPT
 from brood.api.phases import RunPhase
+from brood.cli.failures import failures
 from brood.cli.forest import Forest, Key
 from brood.cli.logtail import last_lines
-from brood.cli.rows import why
 from brood.cli.wording import one_line, plural, printable, size, span
 from brood.cluster.local.layout import LocalLayout
 from brood.cluster.port import ApiError, Kind, Manifest, Port
@@ -73,7 +72,7 @@ async def text_lines(port: Port, forest: Forest, layout: LocalLayout) -> list[st
         lines += ["", headline(view)]
         lines += _outputs(await outputs_of(port, manifest))
         lines += _artifacts(forest, key, view, volumes=layout.state / "volumes")
-        lines += _failures(forest, key, view, layout)
+        lines += _failures(forest, key, layout)
     return lines
 
 
@@ -109,60 +108,17 @@ def _artifacts(forest: Forest, key: Key, view: RunView, *, volumes: Path) -> Ite
         yield f"artifacts of child runs: {plural(below, 'file')} below {volumes}"
 
 
-def _failures(forest: Forest, key: Key, root: RunView, layout: LocalLayout) -> Iterator[str]:
-    """Name what failed by itself, with the end of its log: tasks, and runs that ended before they had any; not what a child failed."""
-    failed = _failed_runs(forest, key, root)
-    for told, (path, why_not, log) in enumerate(one for run in failed for one in _causes(*run, layout)):
+def _failures(forest: Forest, key: Key, layout: LocalLayout) -> Iterator[str]:
+    """Name what failed by itself, with the end of its log."""
+    for told, one in enumerate(failures(forest, key)):
         if told == 0:
             yield "failed:"
         if told == FAILURES_TOLD:
             yield "  and more; `-o json --children` gives all"
             return
-        yield f"  {path}: {why_not}"
-        if log is not None:
-            yield from _log_tail(log)
-
-
-def _causes(path: str, view: RunView, layout: LocalLayout) -> Iterator[tuple[str, str, Path | None]]:
-    """Yield (path, reason, log) of what failed in one run."""
-    if not view.status.tasks and not view.is_root:
-        yield path, one_line(view.status.message), None
-    for row in (*view.status.tasks, *view.status.handlers):
-        by_child = row.reason == "ChildFailed" and (row.items is not None or row.child_name is not None)
-        if row.phase == "Failed" and not by_child:
-            log = layout.log(view.meta.namespace, row.pod_name) if row.pod_name else None
-            yield f"{path}/{row.name}", why(row), log
-
-
-def _failed_runs(forest: Forest, key: Key, root: RunView) -> Iterator[tuple[str, RunView]]:
-    """Yield the root and each run below it that failed; of a task or item that was tried again the last attempt counts."""
-    paths = {root.meta.uid: root.meta.name}
-    yield root.meta.name, root
-    below = list(forest.below(key))
-    newest: dict[tuple[Any, ...], int] = {}
-    for manifest in below:
-        newest[_place(manifest)] = max(newest.get(_place(manifest), 0), _attempt(manifest))
-    for manifest in below:
-        above = str(manifest["spec"]["parentRef"]["uid"])
-        if above not in paths or _attempt(manifest) < newest[_place(manifest)]:
-            continue
-        _, task, index = _place(manifest)
-        paths[manifest["metadata"]["uid"]] = f"{paths[above]}/{task}" + (f"[{index}]" if index is not None else "")
-        phase = (manifest.get("status") or {}).get("phase")
-        if phase in (RunPhase.FAILED, RunPhase.PARTIALLY_SUCCEEDED):  # views of all items would take seconds
-            child = forest.view((manifest["metadata"]["namespace"], manifest["metadata"]["name"]))
-            if child is not None:
-                yield paths[child.meta.uid], child
-
-
-def _place(manifest: Manifest) -> tuple[str, str, int | None]:
-    """Return for which task, and which item of it, a child was made: (uid of the parent, task, index)."""
-    reference = manifest["spec"]["parentRef"]
-    return str(reference["uid"]), str(reference["task"]), reference.get("index")
-
-
-def _attempt(manifest: Manifest) -> int:
-    return int((manifest["metadata"].get("labels") or {}).get(ATTEMPT, 1))
+        yield f"  {one.path}: {one.why}"
+        if one.pod is not None:
+            yield from _log_tail(layout.log(one.namespace, one.pod))
 
 
 def _log_tail(path: Path) -> Iterator[str]:

@@ -29,6 +29,8 @@ async def watch(reach: Reach, names: Sequence[str], *, no_color: bool) -> int:
                 await live.change()
         finally:
             display.close(live.forest, datetime.now(UTC))
+        views = (live.forest.view(key) for key in live.forest.roots)
+        print("\n".join(["", *(headline(view) for view in views if view)]), flush=True)
         return exit_code(live.forest)
 
 

@@ -100,7 +100,8 @@ async def test_what_was_tried_again_is_not_told_as_failed(port: LocalCluster) ->
     for attempt, phase in ((1, "Failed"), (2, "Failed"), (3, "Succeeded")):
         for place in (("root", "fan", 0), ("root", "one", None)):
             name = f"{place[1]}-{attempt}"
-            runs.append(job_run(name, phase, [task("main", phase, reason="ExitCode")], parent=place))
+            rows = [task("main", phase, reason="ExitCode"), task("down")]
+            runs.append(job_run(name, phase, rows, parent=place))
             runs[-1]["metadata"]["labels"] = {"brood.dev/attempt": str(attempt)}
         runs.append(job_run(f"leaf-{attempt}", phase, [task("leaf", phase)], parent=(f"one-{attempt}", "down", None)))
     assert "failed:" not in await text(port, forest_of(root, *runs))

@@ -1,0 +1,1 @@
+"""A graph of tasks drawn: of a definition, or of a run with its states."""

@@ -16,6 +16,7 @@ from brood.cli.commands.graph import graph
 from brood.cli.commands.lint import lint
 from brood.cli.commands.logs import logs
 from brood.cli.commands.operator import operator
+from brood.cli.commands.report import report
 from brood.cli.commands.rerun import rerun
 from brood.cli.commands.run import run
 from brood.cli.commands.steer import interrupt, resume, suspend, terminate
@@ -60,7 +61,7 @@ def brood(
 for command in (
     *(run, lint, graph),
     *(submit, rerun, interrupt, terminate, suspend, resume),
-    *(watch, wait, tree, why, logs),
+    *(watch, wait, tree, why, logs, report),
     operator,
 ):
     app.command()(command)

@@ -34,7 +34,8 @@ def _of(children: Children, run: RunView, path: str) -> Iterator[Failure]:
     for row in (*run.status.tasks, *run.status.handlers):
         by_child = row.reason == "ChildFailed" and (row.items is not None or row.child_name is not None)
         if row.phase is TaskPhase.FAILED and not by_child:
-            yield Failure(f"{path}/{row.name}", why(row), space, row.pod_name)
+            item = run.spec.definition_ref.task is not None  # whose only task is a container body
+            yield Failure(path if item else f"{path}/{row.name}", why(row), space, row.pod_name)
         for child in children.of(run, row.name, phases=(RunPhase.FAILED, RunPhase.PARTIALLY_SUCCEEDED)):
             index = f"[{child.index}]" if child.index is not None else ""
             yield from _of(children, child, f"{path}/{row.name}{index}")

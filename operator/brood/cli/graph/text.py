@@ -1,6 +1,7 @@
 """A drawing in box-drawing characters, left to right."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 from brood.cli.graph.layers import Layers, layers_of
@@ -8,15 +9,16 @@ from brood.cli.graph.model import Box, Drawing
 from brood.cli.wording import sign
 
 _UP, _DOWN, _LEFT, _RIGHT = 1, 2, 4, 8
-_LINES: Final = " ╵╷│╴┘┐┤╶└┌├─┴┬┼"  # by the sum of the directions in which a line leaves the cell
-_ASCII: Final = " ||+-++++++++-+++"[:16]
+_LINES: Final = " ╵╷│╴┘┐┤╶└┌├─┴┬┼╬"  # by the sum of the directions in which a line leaves the cell
+_ASCII: Final = " |||-+++-+++-+++#"
+_JOIN: Final = 16  # lines that meet, where ┼ would be two that cross
 _GAP: Final = 2
 
 
 def as_text(drawing: Drawing, *, ascii_only: bool = False) -> list[str]:
     """Return the lines of the picture.
 
-    Every box has one track of its own in the gap behind its layer, so that edges of different boxes only ever cross.
+    In the gap behind a layer those boxes share a track that lead to the same ones; so other edges only ever cross.
     """
     layers = layers_of(drawing)
     names = [_label(box, ascii_only=ascii_only) for box in drawing.boxes]
@@ -35,6 +37,7 @@ class _Canvas:
         self._cells: dict[tuple[int, int], int] = {}
         self._names: dict[tuple[int, int], str] = {}
         self._arrows: list[tuple[int, int]] = []
+        self._joins: set[tuple[int, int]] = set()  # where a track leads to the right
         self._shapes = _ASCII if ascii_only else _LINES
         self._tip = ">" if ascii_only else "▶"
         rows = _rows(layers)
@@ -50,12 +53,12 @@ class _Canvas:
                     self._names[rows[point], x] = names[point]
                 else:
                     self._across(rows[point], x, x + width)
-            sources = sorted({source for source, _ in pairs}, key=lambda one: rows[one])
+            tracks = _tracks(pairs, rows)
             first = x + width
-            end = first + _GAP * (len(sources) + 1) + 1
+            end = first + _GAP * (len(set(tracks.values())) + 1) + 1
             for source, target in pairs:
                 begin = x + len(names[source]) + 1 if source < len(names) else x
-                track = first + _GAP * (1 + sources.index(source))
+                track = first + _GAP * (1 + tracks[source])
                 self._link(begin, track, end, rows[source], rows[target], box=target < len(names))
             x = end + 2
 
@@ -66,6 +69,7 @@ class _Canvas:
         for row in range(min(up, down), max(up, down)):
             self._add(row, track, _DOWN)
             self._add(row + 1, track, _UP)
+        self._joins.add((down, track))
         if box:
             self._arrows.append((down, end))
 
@@ -79,29 +83,49 @@ class _Canvas:
 
     def lines(self) -> list[str]:
         """Return the picture."""
-        glyphs = {place: self._shapes[mask] for place, mask in self._cells.items()}
+        shapes, crossing = self._shapes, _UP | _DOWN | _LEFT | _RIGHT
+        glyphs = {
+            place: shapes[_JOIN if mask == crossing and place in self._joins else mask]
+            for place, mask in self._cells.items()
+        }
         glyphs |= dict.fromkeys(self._arrows, self._tip)
         for (row, x), name in self._names.items():
             glyphs |= {(row, x + at): letter for at, letter in enumerate(name)}
-        used = {row: max(x for other, x in glyphs if other == row) for row, _ in glyphs}
-        top = range(min(used, default=0), max(used, default=-1) + 1)
-        return ["".join(glyphs.get((row, x), " ") for x in range(used.get(row, -1) + 1)) for row in top]
+        width: dict[int, int] = {}
+        for row, x in glyphs:
+            width[row] = max(width.get(row, 0), x + 1)
+        rows = range(min(width, default=0), max(width, default=-1) + 1)
+        return ["".join(glyphs.get((row, x), " ") for x in range(width.get(row, 0))) for row in rows]
+
+
+def _tracks(pairs: Iterable[tuple[int, int]], rows: Mapping[int, int]) -> dict[int, int]:
+    """Return the track of each point that edges leave, counted from the left."""
+    targets: dict[int, set[int]] = {}
+    for source, target in pairs:
+        targets.setdefault(source, set()).add(target)
+    numbers: dict[frozenset[int], int] = {}
+    return {
+        one: numbers.setdefault(frozenset(targets[one]), len(numbers)) for one in sorted(targets, key=rows.__getitem__)
+    }
 
 
 def _rows(layers: Layers) -> Mapping[int, int]:
     """Return the row of each point: two apart, each layer around the middle.
 
-    A layer is one row lower where else a box would stand in the line of one that it has nothing to do with.
+    A layer is one row lower where else a line into a box would join one that also leads elsewhere.
     """
     rows: dict[int, int] = {}
-    linked = {(path[at], path[at + 1]) for _, path in layers.paths for at in range(len(path) - 1)}
+    pairs = [pair for _, path in layers.paths for pair in pairwise(path)]
+    targets: dict[int, set[int]] = {}
+    sources: dict[int, set[int]] = {}
+    for source, target in pairs:
+        targets.setdefault(source, set()).add(target)
+        sources.setdefault(target, set()).add(source)
     for at, points in enumerate(layers.order):
         first = -(len(points) - 1)
-        for index, point in enumerate(points):
-            rows[point] = first + 2 * index
-        if at == 0:
-            continue
-        level = {rows[one]: one for one in layers.order[at - 1]}
-        if any(rows[one] in level and (level[rows[one]], one) not in linked for one in points):
+        rows.update({point: first + 2 * index for index, point in enumerate(points)})
+        before = {rows[one]: one for one in layers.order[at - 1]} if at else {}
+        level = [(before[rows[one]], one) for one in points if rows[one] in before]
+        if any(targets.get(one, {two}) != {two} and sources.get(two, {one}) != {one} for one, two in level):
             rows.update({point: rows[point] + 1 for point in points})
     return rows

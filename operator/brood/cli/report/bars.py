@@ -42,7 +42,7 @@ class Times:
         if row.run is None:
             return []
         found = self._of_run(row.run) if row.task is None else self._of_task(row.run, row.task)
-        return [bar for bar in found if bar.end > bar.start]
+        return [bar for bar in found if bar.end > bar.start or bar.kind == "running"]  # times are whole seconds
 
     def _of_run(self, run: RunView) -> Iterator[Bar]:
         status = run.status

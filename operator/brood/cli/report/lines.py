@@ -17,6 +17,7 @@ class Line:
     """A row: ``bars`` are (kind, left, width) in percent. ``items`` are the rows of a fan-out's items."""
 
     name: str
+    title: str
     sign: str
     phase: str
     depth: int
@@ -64,7 +65,8 @@ def _items(rows: Sequence[Row], times: Times, scale: Scale) -> list[Line]:
 def _line(row: Row, times: Times, scale: Scale) -> Line:
     index = row.run.index if row.is_run and row.run is not None else None
     return Line(
-        name=f"[{index}] {row.name}" if index is not None else row.name,
+        name=f"[{index}]" if index is not None else row.name,
+        title=row.name,
         sign=sign(row.phase, ascii_only=False),
         phase=row.phase,
         depth=len(row.ancestors_last),
@@ -88,10 +90,10 @@ def _picture(items: Sequence[Line], height: int) -> str:
         for kind, left, width in item.bars:
             name = f"{kind} bad" if kind == "running" and item.phase in ("Failed", "Cancelled") else kind
             paths.setdefault(name, []).append(f"M{left * 10:.1f} {y:.1f}h{max(width * 10, 1):.1f}")
-    thick = max(1.0, 0.8 * height / max(1, len(items)))
-    order = ("queued", "pending", "running", "running bad")  # what is last is on top
+    thick = 0.8 * height / max(1, len(items))
+    order = (("queued", 1.0), ("pending", 1.0), ("running", 1.0), ("running bad", 3.0))  # what is last is on top
     return "".join(
-        f'<path class="{name}" stroke-width="{thick:.2f}" d="{"".join(paths[name])}"/>'
-        for name in order
+        f'<path class="{name}" stroke-width="{max(least, thick):.2f}" d="{"".join(paths[name])}"/>'
+        for name, least in order
         if name in paths
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,13 +48,18 @@ async def _run(plan: Plan, options: RunOptions, directory: Path) -> int:
             if options.output is Format.JSON:
                 _write(await json_lines(operator.port, forest, children=options.children))
             else:
-                lines = [*await text_lines(operator.port, forest, operator.port.layout), "", *_places(directory)]
+                lines = [
+                    *await text_lines(operator.port, forest, operator.port.layout),
+                    "",
+                    *_places(directory, forest.roots[0][1] if forest.roots else plan.title),
+                ]
                 _write("".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))
             return exit_code(forest) if follower.complete else EXIT_NOT_SUCCEEDED
 
 
-def _places(directory: Path) -> list[str]:
-    return [f"logs: {directory / 'logs'}", f"everything of this run: {directory}"]
+def _places(directory: Path, name: str) -> list[str]:
+    again = f"brood report {name} --kept {shlex.quote(str(directory))} > report.html; also tree, why, logs, graph"
+    return [f"logs: {directory / 'logs'}", f"everything of this run: {directory}", f"look again: {again}"]
 
 
 def _write(data: bytes) -> None:

@@ -14,7 +14,7 @@ TESTS ?=
 NODE ?= real
 SCENARIO ?=
 
-.PHONY: help setup dev demo test test-fast verify bench docs lock crds manifests cluster-up cluster-down clean
+.PHONY: help setup dev demo test test-fast verify bench bench-short bench-engine bench-local bench-soak bench-page docs lock crds manifests cluster-up cluster-down clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,21 @@ cluster-down: dev ## stop it and remove its state
 
 bench: dev ## measure on simulated nodes beside the native baseline; SCENARIO=T2 N=1000 REPEAT=3
 	@$(BIN)/python -m bench.cluster $(SCENARIO) $(if $(N),--n $(N)) $(if $(REPEAT),--repeat $(REPEAT))
+
+bench-short: dev ## a minute of it, which fails where a count of writes or a ratio is out of its range
+	@$(BIN)/python -m bench.cluster --short
+
+bench-engine: dev ## time plans of the engine alone, without a cluster
+	@$(BIN)/python -m bench.engine
+
+bench-local: dev ## time brood run beside bare processes
+	@$(BIN)/python -m bench.local
+
+bench-soak: dev ## 10,000 runs one after another: memory stays flat
+	@$(BIN)/python -m bench.soak
+
+bench-page: dev ## write the tables of docs/performance.md anew from bench/results
+	@$(BIN)/python -m bench.page
 
 clean: ## remove what the build and the tools left here (not the caches in ~/.cache/brood)
 	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,6 +1,6 @@
 """CPU of the controller per item of a fan-out, without processes or a server: Pods end as soon as they exist.
 
-``python bench/controller_events.py [items …]`` prints one JSON object per number of items. The store of the local
+``python -m bench.controller_events [items …]`` prints one JSON object per number of items. The store of the local
 cluster is in the same process, so the figure is an upper bound; what matters is that it does not grow with the items.
 """
 
@@ -9,12 +9,15 @@ cluster is in the same process, so the figure is an upper bound; what matters is
 import asyncio
 import gc
 import json
+import logging
 import resource
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from brood.cluster.local.cluster import LocalCluster
 from brood.cluster.port import Kind
@@ -49,7 +52,7 @@ def _run(items: int) -> dict[str, Any]:
     }
 
 
-async def _play_kubelet(cluster: LocalCluster) -> None:
+async def play_kubelet(cluster: LocalCluster) -> None:
     """End every Pod, as a node without any work would."""
     async for event in cluster.watch(Kind.POD, resource_version="0"):
         if event.type != "ADDED":
@@ -73,7 +76,7 @@ async def measure(items: int) -> dict[str, Any]:
             controller = Controller(cluster, Config())
             await controller.start()
             await controller.ready.wait()
-            kubelet = asyncio.create_task(_play_kubelet(cluster))
+            kubelet = asyncio.create_task(play_kubelet(cluster))
             await cluster.create(Kind.JOB_DEFINITION, _definition(items))
             gc.collect()
             began, cpu = time.perf_counter(), time.process_time()
@@ -101,6 +104,7 @@ async def measure(items: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure each number of items named on the command line."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     for size in [int(one) for one in sys.argv[1:]] or SIZES:
         print(json.dumps(asyncio.run(measure(size))), flush=True)  # noqa: T201 - that is what it is for
 

@@ -1,6 +1,6 @@
 """Start of the controller over many finished runs and their Pods: time until ready, and memory.
 
-``python bench/controller_start.py [objects]`` prints one JSON object. The objects lie in a store in the same process, whose
+``python -m bench.controller_start [objects]`` prints one JSON object. The objects lie in a store in the same process, whose
 share of the memory is subtracted.
 """
 
@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench.process import resident_mb
 from brood.cluster.local.cluster import LocalCluster
 from brood.cluster.port import Kind
 from brood.controller.config import Config
@@ -22,11 +23,6 @@ from brood.controller.controller import Controller
 
 OBJECTS = 20_000
 WHEN = "2026-01-01T00:00:00Z"
-
-
-def _resident_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * 4096 / 1e6
 
 
 def _run(number: int) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -98,14 +94,14 @@ async def measure(objects: int) -> dict[str, Any]:
                 await cluster.create(Kind.POD, pod)
                 await cluster.patch(Kind.POD, "default", f"pod-{number}", {"status": status}, subresource="status")
             gc.collect()
-            before = _resident_mb()
+            before = resident_mb()
             controller = Controller(cluster, Config())
             began, cpu = time.perf_counter(), time.process_time()
             await controller.start()
             await controller.ready.wait()
             seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
             gc.collect()
-            memory = _resident_mb() - before
+            memory = resident_mb() - before
             await controller.stop()
     return {
         "runs": objects,

@@ -1,6 +1,6 @@
 """How long a plan takes: of a run with 256 tasks, and per event of a parent with 10,000 items (T7 of the budgets).
 
-``python bench/engine.py`` prints one JSON object per case: milliseconds of CPU, since machines are shared. Only the engine is timed;
+``python -m bench.engine`` prints one JSON object per case: milliseconds of CPU, since machines are shared. Only the engine is timed;
 views are made ready before, as the controller's cache keeps them.
 """
 
@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bench import figures
 from brood.api.jobdefinition import JobDefinitionSpec
 from brood.api.jobrun import JobRunSpec, ParentRef, RunDefinitionRef
 from brood.api.phases import RunPhase
@@ -32,6 +33,8 @@ TASKS = 256
 ITEMS = 10_000
 MAX_CONCURRENT = 100
 BUDGET_MS = 1.0
+BUDGETED = {"a Pod has ended": "plan_256_tasks_ms", "all of them, per item": "event_of_10000_items_ms"}
+"""Which plans the budgets speak of, by the name of the figure; the mean of the worst case counts."""
 
 
 class Bench:
@@ -177,16 +180,22 @@ CASES: dict[str, Callable[[], Iterator[tuple[str, list[float]]]]] = {
 
 
 def main() -> None:
-    """Run all cases, or those whose name holds an argument."""
+    """Run all cases, or those whose name holds an argument; all of them are kept as results."""
+    worst: dict[str, float] = {}
     for name, case in CASES.items():
         if sys.argv[1:] and not any(one in name for one in sys.argv[1:]):
             continue
         gc.collect()
         for what, times in case():
-            print(json.dumps(_figures(name, what, times)), flush=True)  # noqa: T201 - what the script is for
+            found = _figures(name, what, times)
+            print(json.dumps(found), flush=True)  # noqa: T201 - what the script is for
+            if (figure := BUDGETED.get(what)) is not None:
+                worst[figure] = max(worst.get(figure, 0.0), found["mean_ms"])
+    if not sys.argv[1:]:
+        print(figures.keep({"T7": [worst]}).relative_to(figures.PROJECT))  # noqa: T201
 
 
-def _figures(name: str, what: str, times: list[float]) -> dict[str, object]:
+def _figures(name: str, what: str, times: list[float]) -> dict[str, Any]:
     median = statistics.median(times) * 1000
     return {
         "case": name,

@@ -1,6 +1,6 @@
 """``brood run`` beside bare processes: a chain of 20 tasks, 1,000 items 100 at a time, the start of the program (T8 of the budgets).
 
-``python -m bench.local [--items N] [--repeat R]`` prints one JSON object per round. Every process is really started.
+``python -m bench.local [--items N] [--repeat R]``; every process is really started.
 """
 
 # ruff: noqa: INP001 - a folder of scripts
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import objects
+from bench import figures, objects
 
 BROOD = [sys.executable, "-c", "from brood.cli.app import main; main()"]
 AT_ONCE = 100
@@ -84,8 +84,9 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=1000)
     parser.add_argument("--repeat", type=int, default=1)
     arguments = parser.parse_args()
-    for _ in range(arguments.repeat):
-        print(json.dumps(measure(arguments.items)), flush=True)  # noqa: T201 - that is what it is for
+    measured = {"T8": [measure(arguments.items) for _ in range(arguments.repeat)]}
+    print("\n".join(figures.table(measured)))  # noqa: T201 - that is what it is for
+    print(f"\n{figures.keep(measured).relative_to(figures.PROJECT)}")  # noqa: T201
 
 
 if __name__ == "__main__":

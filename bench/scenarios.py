@@ -3,6 +3,7 @@
 # ruff: noqa: INP001 - a folder of scripts
 
 import asyncio
+import statistics
 import time
 import uuid
 from collections import Counter
@@ -11,11 +12,12 @@ from typing import Any
 
 from bench import objects
 from bench.apiserver import DEFINITIONS, JOBS, PODS, RUNS, ApiServer, Object, target_of, writes_of
+from bench.figures import Figures
 from bench.process import Meter, Process, operator
 
 CHAINS = (1, 5, 20)
 AT_ONCE = 100
-Figures = dict[str, Any]
+FAIR_RUNS = 5
 
 
 def pod_is_done(found: Object) -> bool:
@@ -94,6 +96,7 @@ async def t1(api: ApiServer, _: Process) -> Figures:
         "step_ms": round(1000 * step, 1),
         "pod_ms": round(1000 * pod, 1),
         "step_over_pod_ms": round(1000 * (step - pod), 1),
+        "step_over_pod_ratio": round(step / pod, 2),
         "one_task_over_pod_ms": round(1000 * (seconds["brood_1"] - pod), 1),
     }
 
@@ -125,7 +128,7 @@ async def t2(api: ApiServer, one: Process, items: int = 1000) -> Figures:
         "cpu": cpu,
         "native_cpu": native_cpu,
         "peak_mb": round(one.peak_mb, 1),
-        "parent_bytes": size,
+        "parent_kb": round(size / 1024, 1),
         "parent_writes_per_s": round(_parent_writes(events) / seconds, 2),
         **_writes(events, items, "item"),
     }
@@ -156,6 +159,40 @@ async def t3(api: ApiServer, one: Process, runs: int = 500) -> Figures:
         "peak_mb": round(one.peak_mb, 1),
         **_writes(events, runs, "run"),
     }
+
+
+async def fair(api: ApiServer, _: Process, items: int = 2000) -> Figures:
+    """Measure how soon a run of one task has its Pod, alone and beside a fan-out."""
+    namespace, other = await fresh(api, "fan"), await fresh(api, "one")
+    await ready_definition(api, namespace, objects.fan_out(items, AT_ONCE))
+    await ready_definition(api, other, objects.chain(1))
+    alone = [await _start(api, other, f"alone-{number}") for number in range(FAIR_RUNS)]
+    watch = await api.count(RUNS.format(namespace), run_is_done, selector="!brood.dev/root-run")
+    await api.create(RUNS.format(namespace), objects.run("run", "fan", ITEMS=objects.items(items)))
+    await asyncio.sleep(3)
+    beside = []
+    while not (await api.request("GET", RUNS.format(namespace) + "/run")).get("status", {}).get("completionTime"):
+        beside.append(await _start(api, other, f"beside-{len(beside)}"))
+        await asyncio.sleep(0.5)
+    await watch.until(1)
+    before, under = statistics.median(alone), statistics.median(beside)
+    return {
+        "items": items,
+        "runs": len(beside),
+        "alone_s": round(before, 3),
+        "beside_s": round(under, 3),
+        "beside_worst_s": round(max(beside), 3),
+        "delay_s": round(under - before, 3),
+    }
+
+
+async def _start(api: ApiServer, namespace: str, name: str) -> float:
+    """Return the seconds from the creation of a run until its Pod exists."""
+    watch = await api.count(PODS.format(namespace), lambda found: found["metadata"]["labels"]["brood.dev/run"] == name)
+    began = time.perf_counter()
+    await api.create(RUNS.format(namespace), objects.run(name, "chain"))
+    await watch.until(1)
+    return time.perf_counter() - began
 
 
 async def _all_at_once(api: ApiServer, path: str, wanted: list[Object], is_done: Any) -> float:
@@ -209,6 +246,7 @@ def _writes(events: list[Object], number: int, of: str) -> Figures:
     return {
         f"writes_per_{of}": round((counts.total() - sent) / number, 2),
         f"events_per_{of}": round(sent / number, 2),
+        f"failed_writes_per_{of}": round(failed.total() / number, 2),
         "writes": dict(counts.most_common()),
         "failed": dict(failed),
     }

@@ -1,0 +1,99 @@
+"""Writes the tables of docs/performance.md anew from bench/results: ``python -m bench.page``."""
+
+# ruff: noqa: INP001 - a folder of scripts
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from bench import figures
+
+PAGE = figures.PROJECT / "docs" / "performance.md"
+BEGIN, END = "<!-- from bench/results: {} -->", "<!-- end -->"
+
+WORDS = {
+    ("T1", "step_over_pod_ms"): "chain: each further step, over the bare Pod, ms",
+    ("T2", "ratio"): "items, 100 at a time: makespan over that of an Indexed Job",
+    ("T2", "writes_per_item"): "API writes per item",
+    ("T2", "parent_writes_per_s"): "writes of the parent's status a second",
+    ("T2", "parent_kb"): "stored size of the parent, KiB",
+    ("T3", "rate_ratio"): "one-task runs at once: rate over that of bare Pods",
+    ("T3", "writes_per_run"): "API writes per run of one task",
+    ("T3", "events_per_run"): "Events per run",
+    ("T4", "full_ready_s"): "start over finished runs with a Pod each: ready, s",
+    ("T4", "full_peak_mb"): "… memory, MB",
+    ("T7", "plan_256_tasks_ms"): "plan of a run with 256 tasks, ms",
+    ("T7", "event_of_10000_items_ms"): "plan of a parent with 10,000 items, ms per event",
+    ("T8", "task_over_bare_ms"): "`brood run`, chain of 20: each task over its bare process, ms",
+    ("T8", "items_s"): "`brood run`, 1,000 items 100 at a time, s",
+    ("T8", "items_peak_mb"): "… memory, MB",
+    ("T8", "help_s"): "`brood --help`, s",
+    ("T9", "memory_growth"): "soak: memory of the last over the second quarter",
+    ("FAIR", "delay_s"): "one-task run beside a large fan-out: later start, s",
+}
+
+Kept = tuple[dict[str, Any], list[figures.Figures]]
+"""The machine's facts, and the rounds of one scenario."""
+
+
+def newest() -> dict[str, list[Kept]]:
+    """Return what was measured of each scenario, the newest first."""
+    found: dict[str, list[Kept]] = {}
+    for file in figures.FOLDER.glob("*.json"):
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        for scenario, rounds in kept["results"].items():
+            found.setdefault(scenario, []).append((kept["machine"], rounds))
+    for kept_ones in found.values():
+        kept_ones.sort(key=lambda one: str(one[0]["when"]), reverse=True)
+    return found
+
+
+def budgets(found: dict[str, list[Kept]]) -> Iterator[str]:
+    """Yield a table of the budgets and the newest figures."""
+    yield "| | what | measured | budget | | n | load, commit |"
+    yield "|---|---|---|---|---|---|---|"
+    for scenario, limits in figures.BUDGETS.items():
+        for name, limit in limits.items():
+            with_it = [one for one in found.get(scenario, ()) if name in one[1][0]]
+            what, wanted = WORDS[scenario, name], f"{'≥' if limit < 0 else '≤'} {abs(limit):g}"
+            if not with_it:
+                yield f"| {scenario} | {what} | | {wanted} | not measured | | |"
+                continue
+            machine, rounds = with_it[0]
+            values = [one[name] for one in rounds]
+            middle = figures.median(rounds, name)
+            spread = f" ({min(values):g} … {max(values):g})" if len(values) > 1 else ""
+            verdict = "holds" if figures.holds(middle, limit) else "**does not hold**"
+            number = rounds[0].get("items") or rounds[0].get("runs") or ""
+            where = f"{machine['load']:g}, {machine['commit']}"
+            yield f"| {scenario} | {what} | {middle:g}{spread} | {wanted} | {verdict} | {number} | {where} |"
+
+
+def growth(found: dict[str, list[Kept]]) -> Iterator[str]:
+    """Yield a table of fan-outs by their size: what grows with n, and what does not."""
+    yield "| items | s | ms per item | over the Indexed Job | operator: CPU ms per item | writes per item | MB | parent, KiB |"
+    yield "|---|---|---|---|---|---|---|---|"
+    by_size: dict[int, figures.Figures] = {}
+    for _, rounds in found.get("T2", ()):
+        if "parent_kb" in rounds[0]:
+            by_size.setdefault(rounds[0]["items"], rounds[0])
+    for items, one in sorted(by_size.items()):
+        ratio = f"{one['ratio']:g}" if "ratio" in one else ""
+        seconds, each = one["brood_s"], 1000 * one["brood_s"] / items
+        shown = (items, seconds, round(each, 1), ratio, one["cpu_ms_per_item"], one["writes_per_item"], one["peak_mb"])
+        yield f"| {' | '.join(map(str, shown))} | {one['parent_kb']:g} |"
+
+
+def main() -> None:
+    """Put the tables between their marks."""
+    text, found = PAGE.read_text(encoding="utf-8"), newest()
+    for name, lines in (("budgets", budgets(found)), ("growth", growth(found))):
+        before, begin, rest = text.partition(BEGIN.format(name))
+        _, end, after = rest.partition(END)
+        table = "\n".join(lines)
+        text = f"{before}{begin}\n\n{table}\n\n{end}{after}"
+    PAGE.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,7 @@ import yaml
 
 from brood.api.reasons import DefinitionReason, Reason, RunReason, TaskReason, WaitingReason
 from brood.controller import series
+from tests import clireference
 
 PROJECT: Final = Path(__file__).parents[1]
 DOCS: Final = PROJECT / "docs"
@@ -117,6 +118,7 @@ def troubles(page: str) -> str:
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "reference/cli.md": clireference.page,
     "reference/metrics.md": metrics,
     "reference/jobdefinition.md": partial(kind, "JobDefinition", "jobdefinitions"),
     "reference/jobrun.md": partial(kind, "JobRun", "jobruns"),

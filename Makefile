@@ -14,7 +14,7 @@ TESTS ?=
 NODE ?= real
 SCENARIO ?=
 
-.PHONY: help setup dev demo test test-fast verify bench bench-short bench-engine bench-local bench-soak bench-page docs lock crds manifests cluster-up cluster-down clean
+.PHONY: help setup dev demo test test-fast verify bench bench-short bench-engine bench-local bench-soak bench-page docs lock audit sbom crds manifests cluster-up cluster-down clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,14 @@ LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-ha
 lock: dev ## write requirements/*.lock anew from pyproject.toml (newest versions that fit)
 	@$(LOCK) --upgrade --group dev pyproject.toml -o requirements/dev.lock
 	@$(LOCK) --upgrade --group build -c requirements/dev.lock pyproject.toml -o requirements/run.lock
+
+audit: dev ## look for known vulnerabilities of the locked packages; fails where it cannot ask about all of them
+	@$(BIN)/uv tool run -q pip-audit@2.10.1 --strict --require-hashes --disable-pip --progress-spinner off -r requirements/run.lock
+
+sbom: dev ## write dist/sbom.json: what brood is made of, as CycloneDX, with the hashes of the lock
+	@mkdir -p dist
+	@$(BIN)/uv tool run -q --from cyclonedx-bom==7.5.0 python -W ignore -m cyclonedx_py requirements --output-reproducible \
+	  --pyproject pyproject.toml -o dist/sbom.json requirements/run.lock
 
 cluster-up: dev ## start a Kubernetes from plain binaries on this machine; NODE=real|kwok|none
 	@$(BIN)/python -m tests.cluster up --node $(NODE)

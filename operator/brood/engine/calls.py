@@ -74,21 +74,21 @@ def _settle(draft: Draft, node: Node, child: RunView, over: datetime | None) -> 
     at, phase = ended_at(child), child.status.phase
     cancelled = phase is not RunPhase.FAILED and phase not in GOOD
     ours = cancelled and bool(draft.stop) and (draft.stops_pods or not has_started(child))
-    told = f"child run {child.meta.name} {{}}: {child.status.message}"
+    who, why = f"child run {child.meta.name}", child.status.message
     try:
         if overran(draft, at):
             _keep_outputs(draft, node, child, must=False)
             draft.end(node, TaskPhase.FAILED, draft.stop, "the run's deadline passed", completion_time=at)
         elif over is not None and not ours and (at > over or (cancelled and at == over)):
-            _failed(draft, node, child, TaskReason.DEADLINE_EXCEEDED, None, told.format("ran too long"))
+            _failed(draft, node, child, TaskReason.DEADLINE_EXCEEDED, None, f"{who} ran too long: {why}")
         elif phase in GOOD:
             _keep_outputs(draft, node, child, must=True)
             draft.end(node, TaskPhase.SUCCEEDED, completion_time=at)
         elif cancelled:
             _keep_outputs(draft, node, child, must=False)
-            _end_cancelled(draft, node, told.format("was cancelled"), ours=ours, at=at)
+            _end_cancelled(draft, node, f"{who} was cancelled: {why}", ours=ours, at=at)
         else:
-            _failed(draft, node, child, TaskReason.CHILD_FAILED, child.status.exit_code, told.format("failed"))
+            _failed(draft, node, child, TaskReason.CHILD_FAILED, child.status.exit_code, f"{who} failed: {why}")
     except outputs.CannotKeep as error:
         end_failed(draft, node, error.reason, str(error), at=at)
     except outputs.NotNow:

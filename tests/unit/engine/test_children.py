@@ -1,5 +1,7 @@
 """`run`, and which definition a child follows (contract §1.1, §2, §4)."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.engine.world import START, World, begun, by_task, exits, ok, played
@@ -198,3 +200,11 @@ def test_the_cause_of_a_failure_deep_down_is_told_at_the_top() -> None:
     assert condition[2].startswith("task a: ChildFailed: child run")
     assert condition[2].endswith("runs are nested deeper than 16")
     assert len(condition[2]) <= 256
+
+
+def test_a_child_may_fail_with_any_words() -> None:
+    spec = (
+        "{tasks: [{name: a, run: {definitionRef: {name: l}}}], definitions: [{name: l, tasks: [{name: x, script: x}]}]}"
+    )
+    world = played(spec, lambda _: replace(exits(1), message='{"error": {0} {} } {{x}}'))
+    assert world.row("a").message.endswith('failed: task x: ExitCode: {"error": {0} {} } {{x}}')

@@ -48,7 +48,7 @@ def _owner(life: Life, manifest: Manifest) -> Manifest:
     return next(there[one["uid"]] for one in manifest["metadata"]["ownerReferences"] if one["uid"] in there)
 
 
-_COUNTS = ("attempt", "infraRetries", "message", "failures", "suspendedSeconds", "url")
+_COUNTS = ("attempt", "takenOver", "infraRetries", "message", "failures", "suspendedSeconds", "url")
 
 
 def essence(found: dict[str, Any]) -> dict[str, Any]:

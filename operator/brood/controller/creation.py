@@ -73,6 +73,8 @@ class Creator:
         except AlreadyExists:
             return await self._adopt(kind, manifest)
         except Forbidden as error:
+            if error.namespace_terminating:
+                return Refusal(name, "Terminating", error.message)
             return Refusal(name, "Quota" if error.quota else "Forbidden", error.message)
         except Invalid as error:
             return Refusal(name, "Invalid", error.message)

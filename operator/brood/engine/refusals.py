@@ -23,7 +23,8 @@ def take(draft: Draft, node: Node, kind: str, message: str) -> TaskReason | None
     """Take in what the server said to a create a moment ago.
 
     "Of the answers 403 only `exceeded quota` and of the others 429 are a wait that costs nothing; […] any other 403 (Pod Security,
-    LimitRange, service account) is `PodForbidden` with the server's message, an infrastructure failure with 5 tries."
+    LimitRange, service account) is `PodForbidden` with the server's message, an infrastructure failure with 5 tries"; but
+    "a terminating namespace ends the run": there is no second try.
 
     Returns
     -------
@@ -41,6 +42,8 @@ def take(draft: Draft, node: Node, kind: str, message: str) -> TaskReason | None
             return TaskReason.POD_FORBIDDEN
         at = retry.infra_due(retries=tries + 1, ended=draft.now)
         reason, told = WaitingReason.RETRY_BACKOFF, f"until {at:%H:%M:%S}; {TaskReason.POD_FORBIDDEN}: {message}"
+    elif kind == "Terminating":
+        return TaskReason.POD_FORBIDDEN
     else:
         return TaskReason.NAME_CONFLICT if kind == "NameConflict" else TaskReason.INVALID_POD
     draft.set(node, waiting_since=since, next_attempt_time=at)

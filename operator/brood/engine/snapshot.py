@@ -40,7 +40,7 @@ class Refusal:
     """A create that the server refused in the pass just before; the plan records it instead of asking again."""
 
     name: str  # of the Pod or child run
-    kind: Literal["Quota", "Forbidden", "Invalid", "NameConflict"]
+    kind: Literal["Quota", "Forbidden", "Terminating", "Invalid", "NameConflict"]
     message: str
 
 

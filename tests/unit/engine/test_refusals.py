@@ -109,7 +109,9 @@ def test_items_that_are_forbidden_have_failed_after_five_tries() -> None:
 
 
 @pytest.mark.parametrize("spec", [ONE, RUN, FORK])
-@pytest.mark.parametrize(("kind", "reason"), [("Invalid", "InvalidPod"), ("NameConflict", "NameConflict")])
+@pytest.mark.parametrize(
+    ("kind", "reason"), [("Invalid", "InvalidPod"), ("NameConflict", "NameConflict"), ("Terminating", "PodForbidden")]
+)
 def test_what_can_never_be_made_fails_the_task(spec: str, kind: Kind, reason: str) -> None:
     world = refusing(spec, kind, "spec.containers[0].image: required")
     row = world.row("a")

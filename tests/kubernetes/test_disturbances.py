@@ -3,6 +3,8 @@
 import json
 import time
 
+import pytest
+
 from tests.kubernetes.arenas import Arena, definition, row, script, simulated
 from tests.kubernetes.history import Object
 
@@ -49,6 +51,23 @@ def test_o16_a_pod_that_is_deleted_by_force_is_replaced(real: Arena) -> None:
     pod = _pod_runs(real, name)["metadata"]["name"]
     real.kubectl("delete", "pod", pod, "--force", "--grace-period=0", "--wait=false")
     assert row(real.ended(name), "main")["infraRetries"] == 1
+
+
+@pytest.mark.parametrize(
+    ("done", "reason"),
+    [("PreemptionByScheduler", "Preempted"), ("DeletionByPodGC", "NodeLost")],
+    ids=["preempted", "lost_with_its_node"],
+)
+def test_o16_a_pod_is_replaced_once_that_was(simulation: Arena, done: str, reason: str) -> None:
+    name = simulation.run([simulated("main", seconds=30, infraRetries=1)])
+    disruption = {"type": "DisruptionTarget", "status": "True", "reason": done, "lastTransitionTime": None}
+    patch = json.dumps({"status": {"phase": "Failed", "conditions": [disruption]}})
+    for number in (1, 2):
+        pod = _pod_runs(simulation, name, number=number)["metadata"]["name"]
+        simulation.kubectl("patch", "pod", pod, "--subresource=status", "--type=merge", "-p", patch)
+    failed = row(simulation.ended(name), "main")
+    assert (failed["reason"], failed["attempt"], failed["infraRetries"]) == (reason, 2, 1)
+    assert done in failed["message"]
 
 
 def test_o16_infra_retries_are_limited_and_say_why(real: Arena) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -86,6 +87,7 @@ class Life:
     errors: list[str] = field(default_factory=list)
     controller: Controller | None = None
     patience: float = LONGEST
+    ahead: timedelta = timedelta()  # of the operator's clock, before everybody else's
 
     @property
     def store(self) -> ObjectStore:
@@ -215,7 +217,7 @@ async def _operate(life: Life, process: Callable[[Life, int], Process]) -> None:
     while True:
         port = process(life, len(life.processes))
         life.processes.append(port)
-        controller = life.controller = Controller(port, life.scenario.config, now=utc_now)
+        controller = life.controller = Controller(port, life.scenario.config, now=lambda: utc_now() + life.ahead)
         await controller.start()
         try:
             await port.died.wait()

@@ -67,7 +67,7 @@ def admit(snapshot: Snapshot, now: datetime) -> Plan:
         return _refuse(snapshot, now, RunReason.REJECTED, answer.message)
     if answer.verdict == "wait":
         return _wait(snapshot, now, RunPhase.QUEUED, WaitingReason.QUEUED, answer.message)
-    if full := run_blocked(snapshot.slots):
+    if run.is_root and (full := run_blocked(snapshot.slots)):
         plan = _wait(snapshot, now, RunPhase.QUEUED, WaitingReason.NAMESPACE_LIMIT, full)
         return replace(plan, waits_for_slots=True)
     return _enter(snapshot, graph, now)

@@ -100,10 +100,16 @@ def test_a_run_waits_for_the_claim_that_its_definition_names_and_goes_on_when_it
     assert real.ended(name, seconds=60)["status"]["phase"] == "Succeeded"
 
 
-def test_a_volume_goes_as_its_retention_says_once_no_pod_mounts_it_any_more(real: Arena) -> None:
-    """The API server keeps a claim for as long as there are Pods, ended ones too, that mount it."""
-    keeps: Object = {"artifacts": {"retain": "OnFailure"}, "podRetention": "OnFailure"}
-    good = real.run([script("make", "echo x > file", artifacts={"paths": ["file"]})], **keeps)
+def test_a_volume_goes_as_its_retention_says_and_the_pods_that_mount_it_with_it(real: Arena) -> None:
+    """The API server keeps a claim for as long as there are Pods, ended ones too, that mount it; those of children as well."""
+    keeps: Object = {"artifacts": {"retain": "OnFailure"}}
+    make = script("make", "echo x > file", artifacts={"paths": ["file"]})
+    call = {"name": "call", "run": {"definitionRef": {"name": "child"}}}
+    good = real.run(
+        [script("plain", "true"), {**call, "dependsOn": ["plain"]}],
+        definitions=[{"name": "child", "tasks": [make]}],
+        **keeps,
+    )
     bad = real.run([script("make", "echo x > file; exit 1", artifacts={"paths": ["file"], "keep": "Always"})], **keeps)
     for name in (good, bad):
         real.ended(name)
@@ -117,7 +123,8 @@ def test_a_volume_goes_as_its_retention_says_once_no_pod_mounts_it_any_more(real
 
     real.history.until(lambda: not claims(good), "the volume of the good run is gone", seconds=30)
     assert real.history.run(good) is not None
-    assert len(claims(bad)) == 1
+    assert [one["metadata"]["labels"]["brood.dev/task"] for one in real.history.now("pods", run=good)] == ["plain"]
+    assert len(claims(bad)) == len(real.history.now("pods", run=bad)) == 1
 
 
 def test_o12_one_child_is_interrupted_and_its_siblings_go_on(simulation: Arena) -> None:

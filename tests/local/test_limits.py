@@ -92,7 +92,10 @@ async def test_random_trees_that_share_keys_pools_and_limits_all_end(tmp_path: P
     node, names = Node(), [f"run-{number}" for number in range(5)]
     async with local(tmp_path, run_pods=False) as cluster, node.on(cluster):
         for depth in range(3):
-            key = {"key": rng.choice(["x", "y"]), "maxActiveRuns": rng.randint(1, 2)}  # of a child's it is not looked at
+            key = {
+                "key": rng.choice(["x", "y"]),
+                "maxActiveRuns": rng.randint(1, 2),
+            }  # of a child's it is not looked at
             made = manifests.definition(f"level-{depth}", tasks=_tree(rng, depth), concurrency=key)
             await cluster.create(Kind.JOB_DEFINITION, made)
         async with controlled(cluster, config):

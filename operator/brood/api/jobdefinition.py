@@ -146,7 +146,7 @@ class Artifacts(Model):
     retain: Retain = Field(
         Retain.ALWAYS,
         description="The claim goes with the run (Always, default), at its end unless it failed (OnFailure), or at its "
-        "end; storage is freed when its Pods are gone.",
+        "end (Never); ended Pods that mount it go with it.",
     )
     claim_name: Annotated[str, StringConstraints(min_length=1, max_length=253)] | None = Field(
         None, description="A claim that you own, used instead of one that brood makes."

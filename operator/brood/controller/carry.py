@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import structlog
 
+from brood.api import labels
 from brood.api.status import JobRunStatus, status_to_json
 from brood.cluster.port import ApiError, Conflict, Kind, NotFound
 from brood.controller import objects
@@ -110,14 +111,20 @@ class Carrier:
         await release_all(plan.releases, port=self._port, writer=self._writer)
         await self.tell(run, plan.events)
         if plan.delete_claim is not None:
-            meta = plan.delete_claim.meta
-            with contextlib.suppress(NotFound, Conflict):  # somebody was faster
-                await self._writer.delete(Kind.CLAIM, (meta.namespace, meta.name), uid=meta.uid)
+            await self._drop_claim(plan.delete_claim.meta)
         if plan.delete_run:
             try:
                 await self._writer.delete(Kind.JOB_RUN, (run.meta.namespace, run.meta.name), uid=run.meta.uid)
             except (NotFound, Conflict):
                 return
+
+    async def _drop_claim(self, claim: Meta) -> None:
+        """Delete a claim, and before it the ended Pods that mount it: while those exist the server keeps the claim."""
+        mounts = await self._port.list(Kind.POD, namespace=claim.namespace, labels=f"{labels.VOLUME}={claim.name}")
+        going = [(Kind.POD, one["metadata"]["name"], one["metadata"]["uid"]) for one in mounts.items]
+        for kind, name, uid in (*going, (Kind.CLAIM, claim.name, claim.uid)):
+            with contextlib.suppress(NotFound, Conflict):  # somebody was faster
+                await self._writer.delete(kind, (claim.namespace, name), uid=uid)
 
     async def tell(self, run: RunView, events: Sequence[EventRequest]) -> None:
         """Send events; one that is lost costs nothing but itself."""

@@ -63,7 +63,7 @@ class OperatorOptions:
         ),
     ] = None
     workers: Annotated[int, typer.Option(min=1, help="Runs that are worked on at once.")] = 32
-    max_in_flight: Annotated[int, typer.Option(min=1, help="Requests to the API server at once, watches apart.")] = 64
+    max_in_flight: Annotated[int, typer.Option(min=1, help="Requests to the API server at once, watches apart.")] = 16
     max_rate: Annotated[
         float | None,
         typer.Option(

@@ -17,8 +17,8 @@ from brood.cluster.port import ApiError, Kind, Unavailable
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
-IN_FLIGHT: Final = 64
-"""Requests on their way at once, watches apart."""
+IN_FLIGHT: Final = 16
+"""Requests on their way at once, watches apart: enough to keep an API server busy, and not so many that others wait behind them."""
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"

@@ -18,7 +18,7 @@ from tests import manifests
 from tests.local.faults.clock import run as on_jumping_clock
 from tests.local.faults.clock import utc_now
 from tests.local.faults.node import End, Node
-from tests.unit.controller.world import controlled
+from tests.unit.controller.world import controlled, local
 
 RUNS = 5000
 BATCH = 50
@@ -117,3 +117,28 @@ def test_memory_and_tasks_are_flat_over_5000_runs(
     record_property("figure", f"{RUNS} runs: memory blocks x{end.blocks / half.blocks:.4f} after the second half")
     assert end.blocks / half.blocks <= MOST, _grown(half, end)
     assert (end.files, end.tasks) == (half.files, half.tasks)
+
+
+def _processes() -> int:
+    """Return how many processes this one has."""
+    return sum(len(file.read_text().split()) for file in Path("/proc/self/task").glob("*/children"))
+
+
+async def test_no_file_task_or_process_is_left_of_runs_that_are_gone(tmp_path: Path) -> None:
+    tasks = [
+        {"name": "good", "script": "sleep 60 & echo said", "output": "SAID"},
+        {"name": "bad", "script": "exit 3", "dependsOn": ["good"], "continueOn": {"failure": True}},
+    ]
+    spec = {"tasks": tasks, "ttlSecondsAfterFinished": 0}
+    left: list[tuple[int, int, int]] = []
+    async with local(tmp_path) as cluster, controlled(cluster):
+        await cluster.create(Kind.JOB_DEFINITION, manifests.definition("hello", **spec))
+        for batch in range(4):
+            for number in range(20):
+                await cluster.create(Kind.JOB_RUN, manifests.run(f"run-{batch}-{number}"))
+            async with asyncio.timeout(60):
+                while any(cluster.store.list(kind).items for kind in (Kind.JOB_RUN, Kind.POD)):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            held = _held()
+            left.append((held.files, held.tasks, _processes()))
+    assert left[1:] == left[:1] * 3

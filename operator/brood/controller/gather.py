@@ -1,6 +1,7 @@
 """The snapshot of one run: first what has to be read, then, without any I/O, what is in memory."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import structlog
 
@@ -31,7 +32,12 @@ class Gatherer:
         self._port = parts.port
         self._cache = parts.cache
         self._revisions = parts.revisions
-        self._config = parts.config
+        self._snapshot = partial(
+            Snapshot,
+            max_depth=parts.config.max_depth,
+            refuse_invalid=parts.config.refuse_invalid,
+            definition_wait_seconds=parts.config.definition_wait,
+        )
         self._attempts = AttemptReader(parts.port)
         self._claims = ClaimEvents(parts.port)
         self._now = parts.now
@@ -80,12 +86,10 @@ class Gatherer:
         root = run if run.is_root else family.root(run)
         pods = self._cache.pods.of(run.meta.uid)
         artifacts = self._artifacts(root, graph, own=root is run, resolver=resolver)
-        if root is not None and artifacts is not None and artifacts.claim_name is not None:
-            self._cache.claims.use(root, artifacts.claim_name)
         claim = self._claim(root)
         lock, lock_state, lock_problem = self._lock(run, graph)
         parent = family.parent(run)
-        return Snapshot(
+        return self._snapshot(
             run=run,
             graph=graph,
             definition=definition,
@@ -111,9 +115,6 @@ class Gatherer:
             orphaned=not run.is_root and (_going(parent) or _going(root)),
             depth=family.depth(run),
             slots=self._cache.slots.state(namespace),
-            max_depth=self._config.max_depth,
-            refuse_invalid=self._config.refuse_invalid,
-            definition_wait_seconds=self._config.definition_wait,
             memo=self._memo(run),
         ), resolver
 
@@ -165,14 +166,17 @@ class Gatherer:
     def _artifacts(
         self, root: RunView | None, graph: Graph | None, *, own: bool, resolver: Resolver
     ) -> Artifacts | None:
-        """Return what the root's definition says about artifacts."""
+        """Return what the root's definition says about artifacts; a claim of the user's that it names is known from then on."""
         revision = None if root is None or own else root.revision
         if root is not None and revision is not None:
             found = self._revisions.graph(root.meta.namespace, revision)
             if found is None:
                 resolver.missing.add(revision)
             graph = found if isinstance(found, Graph) else None
-        return None if graph is None else graph.spec.artifacts
+        artifacts = None if graph is None else graph.spec.artifacts
+        if root is not None and artifacts is not None and artifacts.claim_name is not None:
+            self._cache.claims.use(root, artifacts.claim_name)
+        return artifacts
 
     def _volume_root(self, namespace: str, artifacts: Artifacts | None, claim: ClaimView | None) -> str:
         """Return where any Pod of the tree sees its volume."""

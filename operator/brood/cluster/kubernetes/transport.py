@@ -96,8 +96,6 @@ class Transport:
         ----------
         verb
             What Kubernetes calls it: list, get, create, patch, delete.
-        body
-            Sent as JSON.
 
         Raises
         ------

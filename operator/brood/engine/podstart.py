@@ -9,8 +9,8 @@ from brood.engine import artifacts, refusals
 from brood.engine.continueon import end_failed
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
-from brood.engine.render import render_container, render_env, text_list
-from brood.engine.scope import context, pod_scope, upstream_outputs
+from brood.engine.render import merged_env, render_container, render_env, text_list
+from brood.engine.scope import context, env_context, pod_scope, upstream_outputs
 from brood.engine.slots import blocked, pool_names, volume_blocked
 from brood.engine.timeout import handler_seconds
 from brood.templating import TemplateError
@@ -73,7 +73,9 @@ def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
         attempt=attempt,
         container=container,
         script=task.script,
-        env=render_env((*scope.graph.env, *task.env), ctx, field=field),
+        env=merged_env(
+            render_env(scope.graph.env, env_context(scope), field=field), render_env(task.env, ctx, field=field)
+        ),
         params=tuple((key, str(value)) for key, value in scope.params.items()),
         outputs=tuple(small.items()),
         output_refs=large,

@@ -1,6 +1,7 @@
 """The templates of a container: which strings of it are evaluated, and to what type (§1.3)."""
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from pydantic import JsonValue
 
@@ -20,17 +21,22 @@ def text_list(values: Iterable[str], ctx: Context, *, field: str) -> tuple[str, 
 
 def render_env(env: Iterable[EnvVar], ctx: Context, *, field: str) -> tuple[Mapping[str, JsonValue], ...]:
     """Render variables to core/v1 EnvVar objects; of equal names the last stays."""
-    rendered: dict[str, Mapping[str, JsonValue]] = {}
-    for one in env:
-        rendered.pop(one.name, None)
-        if one.value_from is not None:
-            rendered[one.name] = {"name": one.name, "valueFrom": one.value_from}
-        else:
-            rendered[one.name] = {
-                "name": one.name,
-                "value": text(one.text or "", ctx, field=f"{field}.env[{one.name}].value"),
-            }
-    return tuple(rendered.values())
+    return merged_env(_rendered(one, ctx, field=field) for one in {one.name: one for one in env}.values())
+
+
+def merged_env(*parts: Iterable[Mapping[str, JsonValue]]) -> tuple[Mapping[str, JsonValue], ...]:
+    """Put EnvVar objects together; of equal names the last stays, in its place."""
+    merged: dict[JsonValue, Mapping[str, JsonValue]] = {}
+    for one in chain(*parts):
+        merged.pop(one["name"], None)
+        merged[one["name"]] = one
+    return tuple(merged.values())
+
+
+def _rendered(one: EnvVar, ctx: Context, *, field: str) -> Mapping[str, JsonValue]:
+    if one.value_from is not None:
+        return {"name": one.name, "valueFrom": one.value_from}
+    return {"name": one.name, "value": text(one.text or "", ctx, field=f"{field}.env[{one.name}].value")}
 
 
 def render_container(container: Mapping[str, JsonValue], ctx: Context, *, field: str) -> dict[str, JsonValue]:

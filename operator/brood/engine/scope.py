@@ -6,7 +6,7 @@ those of its parent, with the item's keys over the params (§4).
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from brood.api.jobrun import RunDefinitionRef
 from brood.api.status import ArtifactFile, OutputRef, TaskStatus
@@ -90,6 +90,20 @@ def context(scope: Scope) -> Context:
         tasks=_Tasks(scope),
         outputs=_Outputs(scope),
     )
+
+
+def env_context(scope: Scope) -> Context:
+    """Return the context of the definition's `env`.
+
+    "Local definitions inherit `env` and `taskDefaults`, not `params`" (§1): what an inherited value names of the params around is that
+    of the run which follows the definition itself, if the local one has no param of that name.
+    """
+    graph, snapshot = scope.graph, scope.draft.snapshot
+    for run in (snapshot.parent, snapshot.root) if graph.local is not None else ():
+        if run is not None and run.spec.definition_ref.local is None and run.status.revision == graph.revision:
+            around = resolve(graph.spec.params, run.spec.params or {})
+            return context(replace(scope, params={**around, **scope.params}))
+    return context(scope)
 
 
 def upstream_outputs(scope: Scope, node: Node | None) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:

@@ -136,3 +136,18 @@ def test_params_of_a_call_are_templates_whose_whole_expressions_keep_integers() 
     """
     world = played(spec)
     assert dict(world.children("c")[0].spec.params) == {"A": 3, "B": "n=3", "C": 5, "D": "run/run"}
+
+
+def test_inherited_env_keeps_the_value_that_it_has_around_a_local_definition() -> None:
+    spec = """
+    params: [{name: P, default: x}, {name: Q, default: around}]
+    env: [{name: A, value: "{{ params.P }}"}, {name: B, value: "{{ params.Q }}"}]
+    tasks: [{name: call, run: {definitionRef: {name: l}}}]
+    definitions:
+    - {name: l, params: [{name: Q, default: own}], tasks: [{name: deeper, run: {definitionRef: {name: m}}}, {name: a, script: x}]}
+    - {name: m, tasks: [{name: b, script: x, parallel: {items: [1]}}]}
+    """
+    world = played(spec, params={"P": "given"})
+    env = {one.task: {each["name"]: each["value"] for each in one.env} for one in world.requests.values()}
+    assert env == {"a": {"A": "given", "B": "own"}, "b": {"A": "given", "B": "around"}}
+    assert all("P" not in dict(one.params) for one in world.requests.values())

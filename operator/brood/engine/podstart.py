@@ -4,7 +4,7 @@ from pydantic import JsonValue
 
 from brood.api.names import object_name
 from brood.api.phases import TaskPhase
-from brood.api.reasons import TaskReason, WaitingReason
+from brood.api.reasons import TaskReason
 from brood.engine import artifacts, refusals
 from brood.engine.continueon import end_failed
 from brood.engine.draft import Draft
@@ -23,6 +23,7 @@ def start(draft: Draft, node: Node) -> bool:
     name = pod_name(draft, node, attempt)
     if refusals.refused(draft, node, name):
         return False
+    claim = draft.claim  # of a Pod that was asked for before; this one may ask for it too
     try:
         request = _request(draft, node, attempt, name)
     except TemplateError as error:
@@ -33,7 +34,7 @@ def start(draft: Draft, node: Node) -> bool:
         return False
     held = blocked(draft, name, request.pools) or (volume_blocked(draft) if draft.claim is not None else None)
     if held is not None:
-        draft.claim = None if held[0] == WaitingReason.ARTIFACT_VOLUME_LIMIT else draft.claim
+        draft.claim = claim
         draft.wait(node, *held)
         draft.waits_for_slots = True
         return False

@@ -10,7 +10,7 @@ from brood.engine.plan import Plan, PodDeletion
 from brood.engine.reconcile import plan
 from brood.engine.snapshot import Refusal
 from brood.views import ChildRequest, ClaimRequest, ClaimView, Meta, PodAttempt, PodRequest, PodView, RunView
-from tests.unit.engine.checks import check_caps, check_step, is_stopped
+from tests.unit.engine.checks import check_caps, check_shared, check_step, is_stopped
 from tests.unit.engine.objects import Objects
 
 ROUNDS = 4
@@ -54,7 +54,7 @@ class Carrier(Objects):
             write()
         if crash_after is not None and crash_after < len(writes):
             self.memos.clear()
-        return made != Plan(wake_at=made.wake_at)
+        return made != Plan(wake_at=made.wake_at, waits_for_slots=made.waits_for_slots)
 
     def _answer(self, made: Plan, name: str) -> Refusal:
         for request in made.pods:
@@ -84,7 +84,7 @@ class Carrier(Objects):
         if made.claim is not None and made.claim.name not in refused:
             yield lambda one=made.claim: self._bind_claim(one)  # type: ignore[misc]
         if made.share_claim is not None:
-            yield lambda: self._share_claim(self.runs[name].meta.uid)
+            yield lambda one=made.share_claim: self._share_claim(one, self.runs[name].meta.uid)  # type: ignore[misc]
         for request in made.pods:
             if request.name not in refused:
                 yield lambda one=request: self._make_pod(name, one)  # type: ignore[misc]
@@ -102,7 +102,7 @@ class Carrier(Objects):
         for event in made.events:
             yield lambda one=event: self.events.append((name, one.reason))  # type: ignore[misc]
         if made.delete_claim is not None:
-            yield self._delete_claim
+            yield lambda one=made.delete_claim: self._delete_claim(one)  # type: ignore[misc]
         if made.delete_run:
             yield lambda: self.remove_run(name)
 
@@ -114,15 +114,15 @@ class Carrier(Objects):
             )
 
     def _bind_claim(self, request: ClaimRequest) -> None:
-        meta = Meta("default", request.name, "uid-claim", "1", self.now)
-        self.claim = ClaimView(meta, "Bound", owners=(request.root_uid,))
+        meta = Meta("default", request.name, f"uid-{request.name}", "1", self.now)
+        self.claims[request.name] = ClaimView(meta, "Bound", owners=(request.root_uid,))
+        check_shared(self)
 
-    def _delete_claim(self) -> None:
-        self.claim = None
+    def _delete_claim(self, claim: ClaimView) -> None:
+        del self.claims[claim.meta.name]
 
-    def _share_claim(self, uid: str) -> None:
-        assert self.claim is not None
-        self.claim = replace(self.claim, owners=(*self.claim.owners, uid))
+    def _share_claim(self, claim: ClaimView, uid: str) -> None:
+        self.claims[claim.meta.name] = replace(claim, owners=(*claim.owners, uid))
 
     def _make_pod(self, name: str, request: PodRequest) -> None:
         run = self.runs[name]
@@ -143,6 +143,7 @@ class Carrier(Objects):
         )  # fmt: skip
         self.add_pod(PodAttempt(pod))
         check_caps(self, self.runs[name])
+        check_shared(self)
 
     def _make_child(self, name: str, child: ChildRequest) -> None:
         run = self.runs[name]
@@ -193,6 +194,7 @@ class Carrier(Objects):
         before = self.runs[name]
         self.set_run(name, status=status)
         check_step(before, self.runs[name])
+        check_shared(self)
 
     def shutdown(self, name: str, how: str = "Interrupt") -> None:
         """Set `spec.shutdown` of a run."""

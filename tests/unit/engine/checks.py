@@ -136,6 +136,23 @@ def check_caps(world: "Objects", run: RunView) -> None:
         assert len(active) <= limit, f"maxActiveTasks: {active}"
 
 
+def check_shared(world: "Objects") -> None:
+    """Check what runs share: keys, pools, and what the namespace may hold."""
+    held = world.slots()
+    for pool, holders in held.holders.items():
+        assert len(holders) <= held.sizes.get(pool, 1), f"pool {pool}: {holders}"
+    for have, most in ((held.pods, held.max_pods), (held.runs, held.max_runs), (held.volumes, held.max_volumes)):
+        assert most is None or have <= most, f"{held} is more than allowed"
+    holders_of: dict[str, list[int]] = {}
+    for run in world.runs.values():
+        if run.is_root and run.status.start_time is not None and not run.status.finished:
+            lock, _ = world._lock_of(run, world._definition_of(run)[0])
+            if lock is not None:
+                holders_of.setdefault(lock.key, []).append(lock.max_active)
+    for key, sizes in holders_of.items():
+        assert len(sizes) <= min(sizes), f"{len(sizes)} runs hold key {key}"
+
+
 def _limit(graph: Graph, run: RunView) -> int | None:
     value = graph.max_active_tasks
     return value if value is None or isinstance(value, int) else int(str(run.spec.params["LIMIT"]))

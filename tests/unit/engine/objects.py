@@ -12,7 +12,7 @@ from brood.api.jobrun import JobRunSpec, RunDefinitionRef
 from brood.api.status import JobDefinitionStatus, JobRunStatus
 from brood.engine.concurrency import lock_of
 from brood.engine.graph import Graph, compile_graph
-from brood.engine.locks import Lock, LockState
+from brood.engine.locks import Lock, LockState, SlotState
 from brood.engine.params import InvalidParams
 from brood.engine.ranges import IndexRanges
 from brood.engine.snapshot import ChildIndex, DefinitionProblem, Previous, Snapshot
@@ -33,7 +33,8 @@ class Objects:
     requests: dict[str, PodRequest] = field(default_factory=dict)
     values: dict[tuple[str, str], str] = field(default_factory=dict)
     lost: set[tuple[str, str]] = field(default_factory=set)  # of those, what somebody has deleted
-    claim: ClaimView | None = None
+    claims: dict[str, ClaimView] = field(default_factory=dict)
+    limits: SlotState = field(default_factory=SlotState)  # sizes of pools, and what a namespace may hold
     revisions: dict[str, JobDefinitionSpec] = field(default_factory=dict)
     memos: dict[str, dict[object, object]] = field(default_factory=dict)
     max_depth: int = 16
@@ -87,6 +88,9 @@ class Objects:
             self.remove_pod(pod)
         for child in list(self._runs_of.get(gone.meta.uid, ())):
             self.remove_run(child)
+        self.claims = {
+            at: one for at, one in self.claims.items() if gone.meta.uid not in one.owners or self._owners_of(one)
+        }
 
     # --- the port that a snapshot sees ---
 
@@ -157,11 +161,11 @@ class Objects:
             previous=self._previous_of(run),
             artifacts=self.revisions[pinned].artifacts if pinned else None,
             claim=None if root is None else self._claim_of(root),
-            claim_shared=self.claim is not None
-            and any(uid != run.meta.uid and uid in self._by_uid for uid in self.claim.owners),
+            claim_shared=root is not None and len(self._owners_of(self._claim_of(root))) > 1,
             volume_root="/volume",
             values=self.values,
             lost=self.lost,
+            slots=self.slots(),
             orphaned=not run.is_root and (not above or above[-1].meta.deleting),
             depth=1 + len(above),
             max_depth=self.max_depth,
@@ -173,10 +177,31 @@ class Objects:
         old = None if wanted is None else self.runs.get(wanted.name)
         return None if old is None else Previous(old, self._child_index(old), self._claim_of(old))
 
+    @property
+    def claim(self) -> ClaimView | None:
+        """The only claim."""
+        return next(iter(self.claims.values()), None)
+
+    @claim.setter
+    def claim(self, claim: ClaimView | None) -> None:
+        self.claims = {} if claim is None else {claim.meta.name: claim}
+
     def _claim_of(self, root: RunView) -> ClaimView | None:
-        if self.claim is None or (self.claim.made and root.meta.uid not in self.claim.owners):
-            return None
-        return self.claim
+        return next((one for one in self.claims.values() if root.meta.uid in one.owners or not one.made), None)
+
+    def _owners_of(self, claim: ClaimView | None) -> list[str]:
+        return [] if claim is None else [uid for uid in claim.owners if uid in self._by_uid]
+
+    def slots(self) -> SlotState:
+        """Return what Pods, claims and root runs hold now."""
+        live = [name for name, one in self.pods.items() if one.result is None]
+        taken: dict[str, list[str]] = {}
+        for name in live:
+            for pool in self.requests[name].pools:
+                taken.setdefault(pool, []).append(name)
+        roots = [one for one in self.runs.values() if one.is_root]
+        active = sum(one.status.start_time is not None and not one.status.finished for one in roots)
+        return replace(self.limits, holders=taken, pods=len(live), runs=active, volumes=len(self.claims))
 
     def _definition_of(self, run: RunView) -> tuple[Graph | None, DefinitionView | None, DefinitionProblem | None]:
         ref = run.spec.definition_ref

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from brood.engine.concurrency import admission
-from brood.engine.locks import Lock, LockState
+from brood.engine.locks import Lock, LockState, SlotState
 from tests.unit.engine.world import World, exits, ok
 
 KEYED = "{params: [{name: KEY, default: acme}], concurrency: {key: '{{ params.KEY }}', maxActiveRuns: LIMIT, policy: POLICY}, tasks: [{name: a, script: x}, {name: b, script: x}]}"
@@ -188,3 +188,31 @@ def test_a_key_that_cannot_be_rendered_fails_the_run() -> None:
     found = world.condition("Succeeded")
     assert found is not None
     assert found[:2] == ("False", "InvalidParams")
+
+
+def test_the_limit_of_root_runs_holds_no_child_back() -> None:
+    world = World(limits=SlotState(max_runs=1))
+    world.define(
+        "{tasks: [{name: call, run: {definitionRef: {name: sub}}}], definitions: [{name: sub, tasks: [{name: a, script: x}]}]}"
+    )
+    world.submit("one")
+    world.submit("two")
+    world.settle()
+    assert (world.phase("one"), world.phase("two")) == ("Running", "Queued")
+    told = "1 root runs are active in the namespace (limit: 1)"
+    assert world.condition("Reconciling", "two") == ("True", "NamespaceLimit", told)
+    world.play()
+    assert (world.phase("one"), world.phase("two")) == ("Succeeded", "Succeeded")
+
+
+def test_no_volume_is_made_for_a_pod_that_waits_for_a_pool() -> None:
+    world = World(limits=SlotState(max_volumes=1))
+    world.define("{tasks: [{name: a, script: x, pools: [p], artifacts: {paths: [f]}}]}")
+    world.submit("one")
+    world.settle()
+    world.submit("two")
+    world.settle()
+    assert (world.row("a", "two").reason, len(world.claims)) == ("PoolFull", 1)
+    world.end_task("a", ok(), "one")
+    world.settle()
+    assert (world.row("a", "two").reason, len(world.claims)) == ("ArtifactVolumeLimit", 1)

@@ -19,7 +19,7 @@ from tests.unit.controller.world import controlled, ended, local
 
 TASKS = [
     {"name": "plan", "script": "echo a b", "output": "ITEMS"},
-    {"name": "each", "script": 'test "$1" = a', "parallel": {"itemsFrom": "{{ outputs.ITEMS }}"}},
+    {"name": "each", "script": 'echo canary >&2; test "$1" = a', "parallel": {"itemsFrom": "{{ outputs.ITEMS }}"}},
     {"name": "never", "script": "true", "dependsOn": ["each"]},
 ]
 
@@ -49,6 +49,8 @@ async def test_a_tree_of_runs_is_one_trace_with_the_id_of_its_root(tmp_path: Pat
         "hello/each/each/each OK",
         "hello/plan OK",
     ], "a task that never started has no span"
+    assert "canary" in str(done["status"])
+    assert "canary" not in "".join(span.to_json() for span in spans), "messages may hold what a script printed"
     for span in spans:
         assert span.start_time is not None
         assert span.end_time is not None

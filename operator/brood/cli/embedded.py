@@ -12,6 +12,7 @@ from brood.cli.statedir import LOG_FILE
 from brood.cluster.local import LocalCluster
 from brood.controller.config import Config
 from brood.controller.controller import Controller
+from brood.controller.logs import add_subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def _logging_to(file: Path) -> Iterator[None]:
     with file.open("a", encoding="utf-8", errors="backslashreplace") as stream:
         structlog.configure(
             processors=[
-                structlog.contextvars.merge_contextvars,
+                add_subject,
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.format_exc_info,

@@ -16,6 +16,7 @@ from brood.controller.cache import Cache
 from brood.controller.config import Config
 from brood.controller.definitions import Definitions
 from brood.controller.keys import Key, Subject, definition_key, run_key
+from brood.controller.logs import SUBJECT
 from brood.controller.news import News
 from brood.controller.orphans import Orphans
 from brood.controller.parts import Parts
@@ -144,13 +145,13 @@ class Controller:
             self._ring_all(first=False)
 
     async def _process(self, key: Key) -> None:
-        with structlog.contextvars.bound_contextvars(**key.fields):
-            if key.subject is Subject.RUN:
-                await self._runs.process(key)
-            elif key.subject is Subject.DEFINITION:
-                await self._definitions.process(key)
-            else:
-                await self._orphans.process(key)
+        SUBJECT.set(key)
+        if key.subject is Subject.RUN:
+            await self._runs.process(key)
+        elif key.subject is Subject.DEFINITION:
+            await self._definitions.process(key)
+        else:
+            await self._orphans.process(key)
 
     def _ring_all(self, *, first: bool) -> None:
         """Have everything looked at that may need it: at the start at once, later spread over some time.

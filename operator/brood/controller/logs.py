@@ -6,11 +6,14 @@ Every line has a time, a level, the logger's name, an event in words, and what i
 
 import logging
 import sys
+from contextvars import ContextVar
 from enum import StrEnum
-from typing import TextIO
+from typing import Final, TextIO
 
 import structlog
-from structlog.types import Processor
+from structlog.types import EventDict, Processor
+
+from brood.controller.keys import Key
 
 
 class LogFormat(StrEnum):
@@ -33,11 +36,21 @@ _LIBRARIES = {"kopf": logging.WARNING, "aiohttp.access": logging.WARNING, "async
 """What libraries say goes the same way, from these levels on."""
 
 
+SUBJECT: Final[ContextVar[Key | None]] = ContextVar("subject", default=None)
+"""The object that is worked on: every line that is written meanwhile names it."""
+
+
+def add_subject(_logger: object, _method: str, line: EventDict) -> EventDict:
+    """Add the object that is worked on, where the line does not name one of its own."""
+    key = SUBJECT.get()
+    return line if key is None else {**key.fields, **line}
+
+
 def set_up_logs(style: LogFormat, level: LogLevel, *, stream: TextIO | None = None) -> None:
     """Write log lines to stderr, or to ``stream``; those of libraries too."""
     out = stream or sys.stderr
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        add_subject,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

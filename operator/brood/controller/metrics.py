@@ -92,7 +92,7 @@ class Metrics:
         """Count what a status write of a run said."""
         if news.queued_seconds is not None and news.run.is_root:
             self._run_queue_seconds.observe(news.queued_seconds)
-        for row, seconds in news.ended_tasks():
+        for row, seconds in news.ended_tasks:
             if seconds is not None:
                 self._task_seconds.labels(row.phase.value).observe(seconds)
         if news.ended is not None and news.run_seconds is not None:

@@ -19,8 +19,9 @@ _LOG = structlog.get_logger("brood.runs")
 class News:
     """What is new in a run's status; durations in seconds, and only as fine as timestamps are."""
 
-    run: RunView
+    run: RunView  # as it was before
     status: JobRunStatus
+    ended_tasks: tuple[tuple[TaskStatus, float | None], ...]  # rows, and seconds from start to end of what had started
 
     @property
     def queued_seconds(self) -> float | None:
@@ -40,14 +41,20 @@ class News:
         """From admission to the end; None for a run that has not ended or was never admitted."""
         return _between(self.status)
 
-    def ended_tasks(self) -> Iterator[tuple[TaskStatus, float | None]]:
-        """Return the rows of tasks and handlers that ended, and the seconds from start to end of those that started."""
-        before, after = self.run.status, self.status
-        for old, new in ((before.tasks, after.tasks), (before.handlers, after.handlers)):
-            known = {row.name for row in old if row.phase.ended}
-            for row in new:
-                if row.phase.ended and row.name not in known:
-                    yield row, _between(row)
+
+def news_of(run: RunView, status: JobRunStatus) -> News:
+    """Return what a status says that the run's present one does not."""
+    return News(run, status, tuple((row, _between(row)) for row in _ended(run.status, status)))
+
+
+def _ended(before: JobRunStatus, after: JobRunStatus) -> Iterator[TaskStatus]:
+    """Return the rows of tasks and handlers that ended; one that did not change is mostly the same object."""
+    for old, new in ((before.tasks, after.tasks), (before.handlers, after.handlers)):
+        known = {row.name: row for row in old}
+        for row in new:
+            was = known.get(row.name)
+            if row is not was and row.phase.ended and not (was is not None and was.phase.ended):
+                yield row
 
 
 def _between(what: JobRunStatus | TaskStatus) -> float | None:
@@ -57,17 +64,16 @@ def _between(what: JobRunStatus | TaskStatus) -> float | None:
 
 
 def log(news: News) -> None:
-    """Write the story of a root run, and each failure in its tree; the rest of the tree at level debug."""
-    told = _LOG.info if news.run.is_root else _LOG.debug
+    """Write the story of a root run; of what is below it only what failed."""
+    root = news.run.is_root
     about = {"namespace": news.run.meta.namespace, "run": news.run.meta.name, "root": news.run.root}
-    if news.queued_seconds is not None:
-        told("run admitted", **about, queued_seconds=news.queued_seconds)
-    for row, seconds in news.ended_tasks():
-        tell = _LOG.info if row.phase is TaskPhase.FAILED else told
-        words = {"phase": row.phase.value, "reason": row.reason, "attempt": row.attempt, "seconds": seconds}
-        tell("task ended", **about, task=row.name, **words)
-    if news.ended is not None:
+    if root and news.queued_seconds is not None:
+        _LOG.info("run admitted", **about, queued_seconds=news.queued_seconds)
+    for row, seconds in news.ended_tasks:
+        if root or row.phase is TaskPhase.FAILED:
+            words = {"phase": row.phase.value, "reason": row.reason, "attempt": row.attempt, "seconds": seconds}
+            _LOG.info("task ended", **about, task=row.name, **words)
+    if news.ended is not None and (root or news.ended is RunPhase.FAILED):
         result = get_condition(news.status.conditions, ConditionType.SUCCEEDED)
-        tell = _LOG.info if news.ended is RunPhase.FAILED else told
         reason = result.reason if result else ""
-        tell("run ended", **about, phase=news.ended.value, reason=reason, seconds=news.run_seconds)
+        _LOG.info("run ended", **about, phase=news.ended.value, reason=reason, seconds=news.run_seconds)

@@ -17,7 +17,7 @@ from brood.controller.carry import Carrier
 from brood.controller.creation import retry_after
 from brood.controller.gather import Gatherer
 from brood.controller.keys import Key
-from brood.controller.news import News, log
+from brood.controller.news import log, news_of
 from brood.controller.pace import Pace
 from brood.controller.parts import Parts
 from brood.controller.release import release_all
@@ -200,7 +200,7 @@ class Runs:
         began = time.monotonic()
         if await self._carrier.write_status(run, plan.status):
             self._pace.wrote(key, seconds=time.monotonic() - began)
-            news = News(run, plan.status)
+            news = news_of(run, plan.status)
             log(news)
             for tell in self._parts.on_news:
                 tell(news)

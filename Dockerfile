@@ -1,9 +1,9 @@
 # The operator's image, for amd64 and arm64: a slim Python, a layer with the locked dependencies, and one with brood itself.
 FROM python:3.13-slim-bookworm AS build
 WORKDIR /src
-COPY requirements/run.lock requirements/
+COPY requirements/image.lock requirements/
 RUN python -m venv /opt/brood \
- && /opt/brood/bin/pip install --no-cache-dir --no-compile --require-hashes -r requirements/run.lock \
+ && /opt/brood/bin/pip install --no-cache-dir --no-compile --require-hashes -r requirements/image.lock \
  && /opt/brood/bin/python -m compileall -q -x '/kubernetes/(aio/)?client/(api|models)/' /opt/brood/lib # those are never imported
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator

@@ -69,14 +69,15 @@ LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-ha
 lock: dev ## write requirements/*.lock anew from pyproject.toml (newest versions that fit)
 	@$(LOCK) --upgrade --group dev pyproject.toml -o requirements/dev.lock
 	@$(LOCK) --upgrade --group build -c requirements/dev.lock pyproject.toml -o requirements/run.lock
+	@$(LOCK) --upgrade --group build --extra otel -c requirements/dev.lock pyproject.toml -o requirements/image.lock
 
-audit: dev ## look for known vulnerabilities of the locked packages; fails where it cannot ask about all of them
-	@$(BIN)/uv tool run -q pip-audit@2.10.1 --strict --require-hashes --disable-pip --progress-spinner off -r requirements/run.lock
+audit: dev ## look for known vulnerabilities of the image's packages; fails where it cannot ask about all of them
+	@$(BIN)/uv tool run -q pip-audit@2.10.1 --strict --require-hashes --disable-pip --progress-spinner off -r requirements/image.lock
 
-sbom: dev ## write dist/sbom.json: what brood is made of, as CycloneDX, with the hashes of the lock
+sbom: dev ## write dist/sbom.json: what the image is made of, as CycloneDX, with the hashes of the lock
 	@mkdir -p dist
 	@$(BIN)/uv tool run -q --from cyclonedx-bom==7.5.0 python -W ignore -m cyclonedx_py requirements --output-reproducible \
-	  --pyproject pyproject.toml -o dist/sbom.json requirements/run.lock
+	  --pyproject pyproject.toml -o dist/sbom.json requirements/image.lock
 
 cluster-up: dev ## start a Kubernetes from plain binaries on this machine; NODE=real|kwok|none
 	@$(BIN)/python -m tests.cluster up --node $(NODE)

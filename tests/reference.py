@@ -53,6 +53,21 @@ where `--max-runs`, `--max-pods`, `--max-volumes` or a pool is in use, and nowhe
 """
 
 
+# --- the chart ---
+
+
+def values() -> str:
+    """Return the page of the chart's values."""
+    return f"""# Values of the Helm chart
+
+`helm install brood charts/brood -n brood-system --create-namespace --values FILE`, with what shall be otherwise than here:
+
+```yaml
+{(PROJECT / "charts/brood/values.yaml").read_text(encoding="utf-8").strip()}
+```
+"""
+
+
 # --- kinds ---
 
 
@@ -120,6 +135,7 @@ def troubles(page: str) -> str:
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "reference/cli.md": clireference.page,
     "reference/metrics.md": metrics,
+    "reference/values.md": values,
     "reference/jobdefinition.md": partial(kind, "JobDefinition", "jobdefinitions"),
     "reference/jobrun.md": partial(kind, "JobRun", "jobruns"),
 }

@@ -86,6 +86,16 @@ class Cluster:
         """Wait until an object such as ``pod/a`` meets ``condition=Ready``, ``jsonpath=…`` or ``delete``."""
         self.kubectl("wait", target, "-n", namespace, f"--for={condition}", f"--timeout={seconds}s")
 
+    def shell(self, directory: Path, *, namespace: str) -> dict[str, str]:
+        """Return the environment of a shell in which kubectl is at home in a namespace; `directory` holds what that takes."""
+        config = directory / "kubeconfig"
+        config.write_bytes(self.kubeconfig.read_bytes())
+        programs = directory / "bin"
+        programs.mkdir()
+        (programs / "kubectl").symlink_to(kubectl_program())
+        Cluster(kubeconfig=config).kubectl("config", "set-context", "--current", f"--namespace={namespace}")
+        return {**os.environ, "KUBECONFIG": str(config), "PATH": f"{programs}:{os.environ['PATH']}"}
+
     @contextmanager
     def namespace(self, *, labels: dict[str, str] | None = None) -> Iterator[str]:
         """Yield the name of a fresh namespace that can run Pods; it is deleted afterwards, whatever it holds."""

@@ -1,7 +1,7 @@
 """The operator's image, built from the project's Dockerfile without a Docker engine, and pushed to a cluster's registry.
 
 The base image is the stand-in that the registry serves under the name which the Dockerfile gives. Packages come from a
-directory of the wheels that `requirements/run.lock` names, so that only the first build reaches out.
+directory of the wheels that `requirements/image.lock` names, so that only the first build reaches out.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from tests.cluster.places import PROJECT, cache, say, step
 from tests.cluster.state import State
 
 NAME = "library/brood-operator"
-LOCK = PROJECT / "requirements/run.lock"
+LOCK = PROJECT / "requirements/image.lock"
 PIP = "[global]\nno-index = true\nfind-links = /wheels\n"
 
 

@@ -1,12 +1,11 @@
 """The pages of docs/ for a cluster, followed as they stand, on a real node."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.access import Cluster, kubectl_program
+from tests.cluster.access import Cluster
 from tests.docs import PAGES, follow, needs_cluster, pages
 from tests.kubernetes.arenas import Arena, arena
 
@@ -21,12 +20,4 @@ def reader(kube: Cluster) -> Iterator[Arena]:
     "page", [page for page in pages() if needs_cluster(page)], ids=lambda page: page.relative_to(PAGES).as_posix()
 )
 def test_a_reader_who_follows_the_page_sees_what_it_says(page: Path, reader: Arena, tmp_path: Path) -> None:
-    config = tmp_path / "kubeconfig"
-    config.write_bytes(reader.cluster.kubeconfig.read_bytes())
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    (programs / "kubectl").symlink_to(kubectl_program())
-    environment = {**os.environ, "KUBECONFIG": str(config), "PATH": f"{programs}:{os.environ['PATH']}"}
-    at_home = Cluster(kubeconfig=config)
-    at_home.kubectl("config", "set-context", "--current", f"--namespace={reader.namespace}")
-    follow(page, tmp_path, environment)
+    follow(page, tmp_path, reader.cluster.shell(tmp_path, namespace=reader.namespace))

@@ -1,16 +1,17 @@
 """brood as people install it: the image from the Dockerfile and the chart, in namespaces with restricted Pod Security."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from tests.cluster import image
-from tests.cluster.access import Cluster, kubectl_program
+from tests.cluster.access import Cluster
 from tests.cluster.places import PROJECT
 from tests.cluster.state import State
+from tests.docs import PAGES, follow
 from tests.kubernetes.arenas import definition, fresh, row, run, script
 from tests.kubernetes.charts import CHART, RELEASE, Object, helm
 from tests.kubernetes.history import History, watching
@@ -67,13 +68,27 @@ def notes(installed: Installation) -> str:
 
 
 @pytest.mark.slow
-def test_the_first_run_that_the_notes_show_succeeds(installed: Installation, notes: str) -> None:
+def test_the_first_run_that_the_notes_show_succeeds(installed: Installation, notes: str, tmp_path: Path) -> None:
     commands = notes.partition("A first run:")[2].partition("\n`")[0]
-    kubectl = f"PATH={kubectl_program().rpartition('/')[0]}:$PATH"
-    environment = {**os.environ, "KUBECONFIG": str(installed.cluster.kubeconfig)}
-    words = ["sh", "-ec", f"{kubectl}; {commands}"]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=90)
+    environment = installed.cluster.shell(tmp_path, namespace="default")
+    done = subprocess.run(
+        ["sh", "-ec", commands], env=environment, capture_output=True, text=True, check=False, timeout=90
+    )
     assert done.stdout.splitlines()[-1:] == ["hello world"], done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_the_image_can_send_traces_and_holds_no_tools(installed: Installation, notes: str) -> None:
+    imports = ("python", "-c", "import brood.controller.traces")
+    assert installed.cluster.kubectl("exec", "-n", installed.home, "deploy/brood", "--", *imports) == ""
+    listed = installed.cluster.kubectl("exec", "-n", installed.home, "deploy/brood", "--", "ls", "/opt/brood/bin")
+    assert "brood" in listed.split()
+    assert not {"pip", "hatchling"} & {*listed.split()}
+
+
+@pytest.mark.slow
+def test_the_tutorial_can_be_followed_word_by_word(installed: Installation, notes: str, tmp_path: Path) -> None:
+    follow(PAGES / "tutorial/cluster.md", tmp_path, installed.cluster.shell(tmp_path, namespace=installed.work))
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ Cycles and what templates name are checked by the engine, which knows templates.
 """
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from brood.api.rules import validations, violation
@@ -67,9 +68,10 @@ def check_graph(tasks: "tuple[Task, ...]", *, params: tuple[str, ...]) -> None:
         here = f"tasks[{index}]"
         for path, name in _references(task):
             if name not in by_name:
-                raise violation(
-                    f"{here}.{path}", f"task {task.name!r}: {path.split('[')[0]} names {name!r}, which is no task here"
-                )
+                close = get_close_matches(name, by_name, n=1)
+                meant = f"; did you mean {close[0]!r}?" if close else ""
+                told = f"task {task.name!r}: {path.split('[')[0]} names {name!r}, which is no task here{meant}"
+                raise violation(f"{here}.{path}", told)
             if path.startswith("await.") and by_name[name].fork is None:
                 raise violation(f"{here}.{path}", f"task {task.name!r}: awaits {name!r}, which is no fork")
         if task.output is not None:

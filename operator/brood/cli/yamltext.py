@@ -216,4 +216,6 @@ def _finding(error: yaml.YAMLError, text: str, file: str) -> Finding:
         problem = f"not valid YAML: {f'{context}, ' if context and context != problem else ''}{problem}"
         if "'\\t'" in problem:
             problem += " (a tab; YAML is indented with blanks)"
+        elif "<block" in problem:
+            problem += " (what belongs together begins in the same column)"
     return Finding(file, mark.line + 1, mark.column + 1, "", "", problem)

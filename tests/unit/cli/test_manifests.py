@@ -42,6 +42,13 @@ def test_a_minus_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal("-").startswith("<stdin>:4:1: not valid YAML")
 
 
+def test_lines_that_do_not_begin_where_they_should_are_named_with_the_way_out(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.yaml", "a:\n  - b: 1\n   c: 2\n")
+    said = refusal(str(file))
+    assert said.startswith(f"{file}:3:4: not valid YAML")
+    assert said.endswith("what belongs together begins in the same column)")
+
+
 def test_a_list_counts_as_its_items(tmp_path: Path) -> None:
     file = write(tmp_path / "a.yaml", "apiVersion: v1\nkind: List\nitems:\n- {a: 1}\n- {b: 2}\n")
     assert [(document.value, document.line) for document in load_documents([str(file)])] == [

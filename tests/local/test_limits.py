@@ -14,12 +14,13 @@ import pytest
 from brood.cluster.local.cluster import LocalCluster
 from brood.cluster.port import Kind, Manifest, NotFound
 from tests import manifests
-from tests.unit.controller.world import QUICK, controlled, end_pod, ended, local, phase
+from tests.unit.controller.faults import FaultyPort, Write
+from tests.unit.controller.world import QUICK, controlled, end_pod, ended, local, phase, until_true
 
 Task = dict[str, Any]
 
 POOLS = ["a", "b", "c"]
-SEEDS = 12
+SEEDS = 4
 
 
 class Node:
@@ -122,3 +123,31 @@ async def test_the_limit_of_runs_is_of_roots_never_of_their_children(tmp_path: P
             assert told["message"] == "1 root runs are active in the namespace (limit: 1)"
             for name in ("first", "second"):
                 assert (await ended(cluster, name))["status"]["phase"] == "Succeeded"
+
+
+async def test_a_volume_counts_from_the_moment_in_which_it_is_asked_for(tmp_path: Path) -> None:
+    """Runs that are planned at the same moment do not all take the last place."""
+    keeps = {"name": "keeps", "script": "touch f", "artifacts": {"paths": ["f"]}}
+    made: list[str] = []
+
+    async def slow(write: Write) -> None:
+        if write.verb == "create" and write.kind is Kind.CLAIM:
+            made.append(write.name)
+            await asyncio.sleep(0.1)
+
+    names = [f"run-{number}" for number in range(4)]
+    async with local(tmp_path, run_pods=False) as cluster:
+        await cluster.create(Kind.JOB_DEFINITION, manifests.definition(tasks=[keeps], artifacts={"retain": "Never"}))
+        async with controlled(FaultyPort(cluster, pause=slow), replace(QUICK, max_volumes=1)):
+            for name in names:
+                await cluster.create(Kind.JOB_RUN, manifests.run(name))
+            for number in range(len(names)):
+                await until_true(lambda number=number: len(made) == number + 1, "no further volume")  # type: ignore[misc]
+                await asyncio.sleep(0.2)
+                assert len(made) == number + 1
+                (pod,) = (
+                    one for one in cluster.store.list(Kind.POD).items if one["status"].get("phase") != "Succeeded"
+                )
+                await end_pod(cluster, pod["metadata"]["name"])
+            for name in names:
+                await ended(cluster, name)

@@ -166,7 +166,7 @@ def _slots(controller: Controller) -> Iterator[Family]:
     used: dict[tuple[str, ...], float] = {}
     for namespace in slots.namespaces:
         state = slots.state(namespace)
-        held = {"runs": state.runs, "pods": state.pods, "volumes": state.volumes}
+        held = {"runs": state.runs, "pods": state.pods, "volumes": len(state.volumes)}
         used |= {(namespace, name): held.get(name, 0) for name, limit in limits.items() if limit is not None}
         for pool, holders in state.holders.items():
             name = f"pool/{pool}" if pool in config.pools else OTHER_POOLS

@@ -144,7 +144,7 @@ class Runs:
         """Do what the plan says; there is no await between the plan and the reservation of its slot."""
         self._reserve(run, plan)
         slots = self._cache.slots
-        slots.reserve(run, plan.pods)
+        slots.reserve(run, plan.pods, plan.claim)
         slots.wait(key, waiting=plan.waits_for_slots)
         await self._open(key, run, plan)
         refused = await self._carrier.make(plan)

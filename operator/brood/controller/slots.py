@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from brood.controller.config import Config
 from brood.controller.keys import Key
 from brood.engine.locks import SlotState
-from brood.views import ClaimView, PodRequest, PodView, RunView
+from brood.views import ClaimRequest, ClaimView, PodRequest, PodView, RunView
 
 _ENDED = ("Succeeded", "Failed")
 
@@ -19,7 +19,8 @@ class _Namespace:
     pods: dict[str, tuple[str, ...]] = field(default_factory=dict)  # live or on its way -> its pools
     pools: dict[str, dict[str, None]] = field(default_factory=dict)  # pool -> the Pods that hold a slot
     asked: dict[str, set[str]] = field(default_factory=dict)  # uid of a run -> its Pods that are on their way
-    claims: set[str] = field(default_factory=set)
+    claims: set[str] = field(default_factory=set)  # there, or on their way
+    asked_claims: dict[str, str] = field(default_factory=dict)  # uid of a run -> the claim that it has on its way
     roots: set[str] = field(default_factory=set)  # uids
     waiters: dict[Key, None] = field(default_factory=dict)  # in the order in which they began to wait
 
@@ -49,7 +50,7 @@ class Slots:
             max_pods=config.max_pods,
             runs=len(held.roots),
             max_runs=config.max_runs,
-            volumes=len(held.claims),
+            volumes=held.claims,
             max_volumes=config.max_volumes,
         )
 
@@ -70,8 +71,8 @@ class Slots:
         """Take the slots of a Pod back."""
         self._give_back(pod.meta.namespace, pod.meta.name)
 
-    def reserve(self, run: RunView, requests: Iterable[PodRequest]) -> None:
-        """Count the Pods of a run from the moment in which they are asked for.
+    def reserve(self, run: RunView, requests: Iterable[PodRequest], claim: ClaimRequest | None = None) -> None:
+        """Count the Pods of a run, and the volume of its tree, from the moment in which they are asked for.
 
         What the run asked for before and does not want any more is given back, unless it has appeared meanwhile; so a create
         whose answer was lost keeps its slots until the run's next plan says what becomes of it.
@@ -84,6 +85,16 @@ class Slots:
             self._of(namespace).asked.setdefault(uid, set()).add(request.name)
         for name in before - wanted.keys():
             self._give_back(namespace, name)
+        self._reserve_claim(namespace, uid, "" if claim is None else claim.name)
+
+    def _reserve_claim(self, namespace: str, uid: str, name: str) -> None:
+        asked = self._namespaces[namespace].asked_claims if namespace in self._namespaces else {}
+        before = asked.pop(uid, "")
+        if name:
+            self._of(namespace).claims.add(name)
+            self._of(namespace).asked_claims[uid] = name
+        if before and before != name and before not in asked.values():
+            self._drop_claim(namespace, before)
 
     def forget(self, run: RunView) -> None:
         """Give back what a run that is gone had asked for."""
@@ -98,14 +109,20 @@ class Slots:
 
     def put_claim(self, claim: ClaimView) -> None:
         """Count an artifact volume."""
-        self._of(claim.meta.namespace).claims.add(claim.meta.name)
+        held = self._of(claim.meta.namespace)
+        held.claims.add(claim.meta.name)
+        for uid in [uid for uid, name in held.asked_claims.items() if name == claim.meta.name]:
+            del held.asked_claims[uid]
 
     def remove_claim(self, claim: ClaimView) -> None:
         """Stop counting it."""
-        held = self._of(claim.meta.namespace)
-        if claim.meta.name in held.claims:
-            held.claims.remove(claim.meta.name)
-            self._free(claim.meta.namespace)
+        self._drop_claim(claim.meta.namespace, claim.meta.name)
+
+    def _drop_claim(self, namespace: str, name: str) -> None:
+        held = self._of(namespace)
+        if name in held.claims:
+            held.claims.remove(name)
+            self._free(namespace)
 
     def put_run(self, run: RunView) -> None:
         """Count a root run while it is active."""

@@ -50,5 +50,5 @@ class SlotState:
     max_pods: int | None = None
     runs: int = 0  # admitted, unfinished root runs
     max_runs: int | None = None
-    volumes: int = 0
+    volumes: Collection[str] = ()  # names of the claims
     max_volumes: int | None = None

@@ -32,7 +32,7 @@ def start(draft: Draft, node: Node) -> bool:
     if draft.claim is not None and refusals.refused(draft, node, draft.claim.name):
         draft.claim = None
         return False
-    held = blocked(draft, name, request.pools) or (volume_blocked(draft) if draft.claim is not None else None)
+    held = blocked(draft, name, request.pools) or (volume_blocked(draft, draft.claim.name) if draft.claim else None)
     if held is not None:
         draft.claim = claim
         draft.wait(node, *held)

@@ -48,14 +48,12 @@ def pool_names(templates: Sequence[str], ctx: Context, *, field: str) -> tuple[s
     return tuple(dict.fromkeys(names))
 
 
-def volume_blocked(draft: Draft) -> tuple[str, str] | None:
-    """Say why no artifact volume can be made now, None where it can."""
+def volume_blocked(draft: Draft, name: str) -> tuple[str, str] | None:
+    """Say why no artifact volume of that name can be made now, None where it can; one that was asked for is not in its own way."""
     state = draft.snapshot.slots
-    if state.max_volumes is not None and state.volumes >= state.max_volumes:
-        return (
-            WaitingReason.ARTIFACT_VOLUME_LIMIT,
-            f"{state.volumes} artifact volumes exist (limit: {state.max_volumes})",
-        )
+    others = len(state.volumes) - (name in state.volumes)
+    if state.max_volumes is not None and others >= state.max_volumes:
+        return WaitingReason.ARTIFACT_VOLUME_LIMIT, f"{others} artifact volumes exist (limit: {state.max_volumes})"
     return None
 
 

@@ -143,7 +143,7 @@ def test_a_users_claim_wakes_the_trees_that_use_it_also_when_it_appears_later(ca
     cache.on_claim(None, claim)
     assert bells.take() == {"run:root", "run:a"}
     assert cache.claims.of(run("root")) is claim
-    assert cache.slots.state("default").volumes == 0, "it is none of brood's"
+    assert not cache.slots.state("default").volumes, "it is none of brood's"
     put(cache, finished(run("root")))
     bells.take()
     cache.on_claim(claim, None)

@@ -141,7 +141,7 @@ def check_shared(world: "Objects") -> None:
     held = world.slots()
     for pool, holders in held.holders.items():
         assert len(holders) <= held.sizes.get(pool, 1), f"pool {pool}: {holders}"
-    for have, most in ((held.pods, held.max_pods), (held.runs, held.max_runs), (held.volumes, held.max_volumes)):
+    for have, most in ((held.pods, held.max_pods), (held.runs, held.max_runs), (len(held.volumes), held.max_volumes)):
         assert most is None or have <= most, f"{held} is more than allowed"
     holders_of: dict[str, list[int]] = {}
     for run in world.runs.values():

@@ -201,7 +201,8 @@ class Objects:
                 taken.setdefault(pool, []).append(name)
         roots = [one for one in self.runs.values() if one.is_root]
         active = sum(one.status.start_time is not None and not one.status.finished for one in roots)
-        return replace(self.limits, holders=taken, pods=len(live), runs=active, volumes=len(self.claims))
+        volumes = [one.meta.name for one in self.claims.values()]
+        return replace(self.limits, holders=taken, pods=len(live), runs=active, volumes=volumes)
 
     def _definition_of(self, run: RunView) -> tuple[Graph | None, DefinitionView | None, DefinitionProblem | None]:
         ref = run.spec.definition_ref

@@ -19,9 +19,11 @@ from bench.process import operator
 from tests.cluster import lifecycle
 from tests.cluster.access import Cluster, install_crds
 
-SCENARIOS = ("T1", "T2", "T3", "T4", "FAIR")
+SCENARIOS = ("T1", "T1-real", "T2", "T3", "T4", "FAIR")
 SIZES = {"T2": 1000, "T3": 500, "T4": 2000, "FAIR": 2000}
 SHORT_SIZE = 60
+ON_REAL_NODE = "T1-real"
+"""Alone: it has a cluster of its own, with a real node (root)."""
 
 
 async def measure(api: ApiServer, directory: Path, scenario: str, size: int) -> figures.Figures:
@@ -31,7 +33,9 @@ async def measure(api: ApiServer, directory: Path, scenario: str, size: int) -> 
     async with operator(directory / "kubeconfig") as one:
         match scenario:
             case "T1":
-                return await scenarios.t1(api, one)
+                return await scenarios.t1(api)
+            case "T1-real":
+                return await scenarios.t1(api, longest=5)
             case "T2":
                 return await scenarios.t2(api, one, size)
             case "FAIR":
@@ -56,11 +60,14 @@ async def main() -> int:
     arguments = parser.parse_args()
     if arguments.short:
         arguments.scenarios, arguments.n, arguments.repeat = ["T1", "T2", "T3"], SHORT_SIZE, 1
-    chosen = arguments.scenarios or list(SCENARIOS)
+    chosen = arguments.scenarios or [one for one in SCENARIOS if one != ON_REAL_NODE]
+    real = chosen == [ON_REAL_NODE]
     if unknown := set(chosen) - set(SCENARIOS):
         parser.error(f"no such scenario: {', '.join(sorted(unknown))} (T5 is part of T2 and T3)")
+    if ON_REAL_NODE in chosen and not real:
+        parser.error(f"{ON_REAL_NODE} is measured alone")
     directory = arguments.dir or Path(f"/tmp/brood-bench-{os.getpid()}")  # noqa: S108 - removed at the end
-    state = lifecycle.up(directory, kind="kwok", audit=True)
+    state = lifecycle.up(directory, kind="real" if real else "kwok", audit=True)
     measured: dict[str, list[figures.Figures]] = {}
     try:
         install_crds(Cluster(kubeconfig=state.kubeconfig))

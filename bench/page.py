@@ -13,6 +13,7 @@ BEGIN, END = "<!-- from bench/results: {} -->", "<!-- end -->"
 
 WORDS = {
     ("T1", "step_over_pod_ms"): "chain: each further step, over the bare Pod, ms",
+    ("T1-real", "step_over_pod_ms"): "chain of 5 on a real node: each further step, over the bare Pod, ms",
     ("T2", "ratio"): "items, 100 at a time: makespan over that of an Indexed Job",
     ("T2", "writes_per_item"): "API writes per item",
     ("T2", "parent_writes_per_s"): "writes of the parent's status a second",

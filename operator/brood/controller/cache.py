@@ -111,7 +111,8 @@ class Cache:
         self.pods.put(pod)
         self.admission.put_pod(pod)
         self.slots.put_pod(pod)
-        self._wake_run_of(pod)
+        if known is None or not _same_pod(replace(known, node=pod.node), pod):  # that it has a node now changes no plan
+            self._wake_run_of(pod)
 
     def on_claim(self, old: ClaimView | Malformed | None, new: ClaimView | Malformed | None) -> None:
         """Take a change of a claim; what cannot be read is no artifact volume."""

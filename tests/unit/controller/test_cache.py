@@ -84,7 +84,11 @@ def test_a_pod_wakes_its_run_but_not_by_what_nobody_reads(cache: Cache, bells: B
     same = replace(first, meta=replace(first.meta, resource_version="7"))
     cache.on_pod(first, same)
     assert bells.take() == set()
-    cache.on_pod(same, replace(same, phase="Running"))
+    placed = replace(same, node="worker-1")
+    cache.on_pod(same, placed)
+    assert bells.take() == set()
+    assert [one.node for one in cache.pods.of("uid-root").all()] == ["worker-1"]
+    cache.on_pod(placed, replace(placed, phase="Running"))
     assert bells.take() == {"run:root"}
     cache.on_pod(same, None)
     assert bells.take() == {"run:root"}

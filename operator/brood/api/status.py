@@ -205,9 +205,10 @@ class JobRunStatus:
     def finished(self) -> bool:
         """Whether the run has ended, its handlers included.
 
-        Both are written at once; a phase that somebody else wrote ends nothing, and is repaired.
+        All is written at once; a phase that somebody else wrote ends nothing, and is repaired.
         """
-        return self.completion_time is not None and self.phase is not None and self.phase.ended
+        ended = self.completion_time is not None and self.phase is not None and self.phase.ended
+        return ended and self.result in (None, self.phase)
 
 
 @dataclass(frozen=True, slots=True)

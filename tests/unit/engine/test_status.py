@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from brood.api.phases import RunPhase
 from brood.api.reasons import WaitingReason
 from brood.views import PodRequest, TaskResult
 from tests.unit.engine.world import START, World, begun, by_task, exits, ok, played
@@ -89,6 +90,15 @@ def test_conditions_over_the_life_of_a_run() -> None:
     assert world.condition("Reconciling") is None
     assert world.condition("Stalled") is None
     assert {one.observed_generation for one in world.runs["run"].status.conditions} == {1}
+
+
+def test_a_phase_that_somebody_else_writes_after_the_end_is_repaired() -> None:
+    world = played("{tasks: [{name: a, script: x}], handlers: {onExit: {script: x}}}")
+    before = world.runs["run"].status
+    world.set_run("run", status=replace(before, phase=RunPhase.FAILED, progress="9/9"))
+    world.settle()
+    assert world.runs["run"].status == before
+    assert len(world.made) == 2  # nothing ran again
 
 
 @pytest.mark.parametrize("ended", [False, True])

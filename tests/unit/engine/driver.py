@@ -9,6 +9,8 @@ from tests.unit.engine.reference import End
 from tests.unit.engine.world import World, deleted
 
 END_STEPS = 20_000
+WORDS = '{0} {} {a} %s {{ x }} {"b": [1]}'
+"""What scripts print, which must be nothing but words to all who pass it on."""
 
 
 @dataclass
@@ -31,7 +33,7 @@ class Driver:
     def end_of(self, path: str, task: str, attempt: int) -> End:
         """Return how an attempt ends."""
         random = Random(f"{self.seed} {path} {task} {attempt}")  # noqa: S311 - a test
-        said = f"{path} {task} {attempt}"
+        said = f"{path} {task} {attempt} {WORDS}"
         kind = random.choice(["ok"] * 8 + ["exit"] * 4 + ["oom", "timeout", "evicted", "evicted", "preempted"])
         match kind:
             case "ok":
@@ -59,7 +61,7 @@ class Driver:
         end = self.end_of(self.path(self.world.runs[request.run]), request.task, request.attempt)
         reason = None if not end.reason else TaskReason[_NAMES[end.reason]]
         stdout = end.stdout if request.capture_stdout else None
-        return TaskResult(reason, exit_code=end.code, stdout=stdout, infrastructure=end.infra)
+        return TaskResult(reason, exit_code=end.code, message=WORDS, stdout=stdout, infrastructure=end.infra)
 
     # --- moves ---
 

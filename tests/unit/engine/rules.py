@@ -62,7 +62,27 @@ class _Ended:
             self._check_row(task, row)
             if row.items is not None:
                 self._check_items(task, row)
+        self._check_what_scripts_see()
         self._check_result()
+
+    # --- inputs ---
+
+    def _check_what_scripts_see(self) -> None:
+        """Check §1.4: the outputs of all tasks before it by either kind of edge, transitively, that ended; handlers see all."""
+        outputs = self.world.outputs(self.run.meta.name)
+        for request in self.world.requests.values():
+            if request.run != self.run.meta.name or self.run.spec.definition_ref.task is not None:
+                continue
+            before = set(self.rows) if request.handler else self._before(request.task)
+            named = {task["output"] for task in self.tasks if task["name"] in before and "output" in task}
+            assert dict(request.outputs) == {name: outputs[name] for name in named & set(outputs)}, (
+                f"{request.task} of {self.where}"
+            )
+
+    def _before(self, name: str) -> set[str]:
+        task = next(one for one in self.tasks if one["name"] == name)
+        direct = {*edges.and_edges(task, self.tasks), *edges.or_edges(task, self.tasks)}
+        return direct.union(*(self._before(one) for one in direct))
 
     # --- rows ---
 

@@ -105,6 +105,6 @@ def _text(value: bytes, what: str) -> str:
         raise OutputError(TaskReason.OUTPUT_INVALID, f"{what} is not UTF-8 (byte {error.start + 1})") from None
 
 
-def too_large(what: str, size: int) -> OutputError:
+def too_large(what: str, size: int, *, limit: int = OUTPUT_LIMIT) -> OutputError:
     """Return the error that names a size."""
-    return OutputError(TaskReason.OUTPUT_TOO_LARGE, f"{what} has {size} bytes (max: {OUTPUT_LIMIT})")
+    return OutputError(TaskReason.OUTPUT_TOO_LARGE, f"{what} has {size} bytes (max: {limit})")

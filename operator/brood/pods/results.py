@@ -150,7 +150,8 @@ def _open(envelope: Envelope, sections: Sections) -> _Found:
         found.problem(TaskReason.ARTIFACT_MISSING, f"artifact {path!r} could not be copied; the log says why")
     for what, size in zip(("stdout", "$BROOD_OUTPUT", "stderr", "the list of artifacts"), envelope.sizes, strict=True):
         if size > SECTION_LIMIT:
-            found.problem(TaskReason.OUTPUT_TOO_LARGE, str(too_large(what, size)))
+            limit = OUTPUT_LIMIT if what == "stdout" else SECTION_LIMIT
+            found.problem(TaskReason.OUTPUT_TOO_LARGE, str(too_large(what, size, limit=limit)))
     try:
         if envelope.captured and envelope.sizes[0] <= SECTION_LIMIT:
             found.stdout = captured(sections.stdout)

@@ -113,6 +113,11 @@ def test_a_huge_output_is_refused_without_being_carried_about(sandbox: Sandbox) 
     assert len(outcome.log) < 3_000_200
 
 
+def test_the_limit_of_all_written_outputs_together_is_named(sandbox: Sandbox) -> None:
+    script = 'for n in 1 2 3 4 5; do printf A$n=; head -c 250000 /dev/zero | tr "\\0" x; echo; done >$BROOD_OUTPUT'
+    assert sandbox.run(script).result.message == "$BROOD_OUTPUT has 1250020 bytes (max: 1048576)"
+
+
 @pytest.mark.parametrize(
     "script",
     [

@@ -116,6 +116,7 @@ class Window:
         for index in [*self._unstarted()]:
             unstarted.add(index)
             self.dropped = True
+        self.draft.say(self.node, "", "")  # none waits for its turn any more
 
     def fill(self) -> None:
         """Start retries that are due, then the next items, as far as `maxConcurrent` goes."""

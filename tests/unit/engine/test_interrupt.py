@@ -150,6 +150,7 @@ def test_o10_two_running_items_finish_and_three_pending_ones_are_cancelled() -> 
     items = world.row("p").items
     assert items is not None
     assert (items.running, items.cancelled, items.cancelled_indexes) == (2, 3, "2-4")
+    assert world.row("p").reason == ""  # nothing waits for maxConcurrent any more
     world.play()
     items = world.row("p").items
     assert items is not None

@@ -134,6 +134,8 @@ def task_detail(task: TaskStatus, *, waiting: Sequence[str] = ()) -> str:
     parts: list[str] = []
     if task.items is not None:
         parts.append(items_text(task.items))
+    if task.taken_over:
+        parts.append("taken over")
     if task.attempt > 1 and task.items is None:
         parts.append(f"attempt {task.attempt}")
     if task.phase is TaskPhase.PENDING and not task.reason and waiting:

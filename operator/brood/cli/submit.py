@@ -45,17 +45,25 @@ async def submit(reach: Reach, options: SubmitOptions, after: AfterOptions) -> i
 async def rerun(reach: Reach, name: str, new_name: str | None, after: AfterOptions, *, from_failed: bool) -> int:
     """Create a run like another one; with ``from_failed`` it takes over what succeeded there."""
     old = await reach.run(name)
-    spec = {key: old["spec"][key] for key in ("definitionRef", "params", "priority") if key in old["spec"]}
+    spec = {key: value for key, value in old["spec"].items() if key not in ("shutdown", "suspend", "rerunOf")}
     if "parentRef" in old["spec"]:
         raise CommandError(f"JobRun {name} is a child of {old['spec']['parentRef']['name']}; rerun its root run")
-    phase = (old.get("status") or {}).get("phase")
     if from_failed:
-        if phase is None or not RunPhase(phase).ended:
-            raise CommandError(f"JobRun {name} has not ended ({phase or 'new'}): brood wait {name}")
-        spec["rerunOf"] = {"name": name}
+        spec |= {"definitionRef": _pinned(name, old), "rerunOf": {"name": name}}
     metadata = {"name": new_name or fresh_name(name), "namespace": reach.namespace}
     made = {"apiVersion": API_VERSION, "kind": "JobRun", "metadata": metadata, "spec": spec}
     return await _create(reach, [], [made], after)
+
+
+def _pinned(name: str, run: Manifest) -> dict[str, str]:
+    """Return the revision that an ended run followed: what it did can be taken over by a run of the same one only."""
+    status = run.get("status") or {}
+    phase, revision = status.get("phase"), status.get("revision")
+    if phase is None or not RunPhase(phase).ended:
+        raise CommandError(f"JobRun {name} has not ended ({phase or 'new'}): brood wait {name}")
+    if revision is None:
+        raise CommandError(f"JobRun {name} never started, so there is nothing to take over: leave out --from-failed")
+    return {"name": revision.rpartition("-")[0], "revision": revision}
 
 
 def _names_definition(source: str) -> bool:

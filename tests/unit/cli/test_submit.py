@@ -195,8 +195,15 @@ async def test_a_rerun_is_a_new_run_with_the_same_params_and_may_take_over_what_
     with pytest.raises(CommandError, match="has not ended"):
         await rerun(reach, "one", None, QUIET, from_failed=True)
     await ended(reach, "one", "Failed")
+    with pytest.raises(CommandError, match="never started"):
+        await rerun(reach, "one", None, QUIET, from_failed=True)
+    pinned = {"status": {"revision": "hello-5d8f7c4b9x"}}
+    await reach.port.patch(Kind.JOB_RUN, "team", "one", pinned, subresource="status")
+    await reach.port.patch(Kind.JOB_RUN, "team", "one", {"spec": {"shutdown": "Interrupt", "priority": 7}})
     await rerun(reach, "one", "two", QUIET, from_failed=True)
     await rerun(reach, "one", None, QUIET, from_failed=False)
-    whole = {"definitionRef": {"name": "hello"}, "params": {"WHO": "x"}}
-    specs = [one["spec"] for one in await runs(reach)]
-    assert specs == [whole, {**whole, "rerunOf": {"name": "one"}}, whole]
+    whole = {"definitionRef": {"name": "hello"}, "params": {"WHO": "x"}, "priority": 7}
+    followed = {"name": "hello", "revision": "hello-5d8f7c4b9x"}
+    _, two, three = [one["spec"] for one in await runs(reach)]
+    assert two == {**whole, "definitionRef": followed, "rerunOf": {"name": "one"}}
+    assert three == whole

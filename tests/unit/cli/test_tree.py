@@ -89,6 +89,7 @@ def test_many_failed_indexes_are_cut_between_two_of_them() -> None:
         (task("x", "Failed", reason="ExitCode", exitCode=3, message="exit code 3: no"), "  ExitCode: exit code 3: no"),
         (task("x", "Skipped", reason="NotRouted"), "NotRouted"),
         (task("x", "Pending"), "waits for a, b"),
+        (task("x", takenOver="volume/dir"), "taken over"),
     ],
 )
 def test_a_row_says_why_it_does_not_run_or_how_it_ended(row: dict[str, Any], words: str) -> None:

@@ -9,16 +9,19 @@ from brood.cli.optiongroups import with_groups
 from brood.cli.options import NoColor, PictureFormat, Where
 
 
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE|DEFINITION|RUN",
+        help="A file (with a / or a suffix, or -), else a JobRun, else a JobDefinition.",
+        autocompletion=complete_run,
+    ),
+]
+
+
 @with_groups
 def graph(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE|DEFINITION|RUN",
-            help="A file (with a / or a suffix, or -), else a JobRun, else a JobDefinition.",
-            autocompletion=complete_run,
-        ),
-    ],
+    source: Source,
     where: Where,
     definition: Annotated[
         str | None, typer.Option("--definition", "-d", metavar="NAME", help="Which one, if the file holds several.")

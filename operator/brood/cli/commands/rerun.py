@@ -20,7 +20,8 @@ def rerun(
 ) -> None:
     """Run the same again, whole or from what failed.
 
-    It creates a new JobRun with the definition and params of an earlier one, which stays as it is.
+    It creates a new JobRun with the definition and params of an earlier one, which stays as it is. With --from-failed
+    it follows the very revision that the earlier one followed; without, the definition as it is now.
 
     For example:
 

@@ -8,7 +8,6 @@ from brood.cli.completion import complete_run
 from brood.cli.optiongroups import with_groups
 from brood.cli.options import NoColor, PictureFormat, Where
 
-
 Source = Annotated[
     str,
     typer.Argument(

@@ -114,7 +114,7 @@ class Gatherer:
             lock_problem=lock_problem,
             orphaned=not run.is_root and (_going(parent) or _going(root)),
             depth=family.depth(run),
-            slots=self._cache.slots.state(namespace),
+            slots=self._cache.slots.state(namespace, but=run.meta.uid),
             memo=self._memo(run),
         ), resolver
 

@@ -40,15 +40,18 @@ class Slots:
         self._changed = changed
         self._namespaces: dict[str, _Namespace] = {}
 
-    def state(self, namespace: str) -> SlotState:
-        """Return what is held in a namespace now."""
+    def state(self, namespace: str, *, but: str | None = None) -> SlotState:
+        """Return what is held in a namespace now; the run of the uid ``but`` is not in its own way.
+
+        An admission, or a Pod, whose write got no answer counts for the others, and it has to be free to try again.
+        """
         held, config = self._namespaces.get(namespace, _Namespace()), self._config
         return SlotState(
             holders=held.pools,
             sizes=self._sizes,
-            pods=len(held.pods),
+            pods=len(held.pods) - len(held.asked.get(but or "", ())),
             max_pods=config.max_pods,
-            runs=len(held.roots),
+            runs=len(held.roots - {but}),
             max_runs=config.max_runs,
             volumes=held.claims,
             max_volumes=config.max_volumes,

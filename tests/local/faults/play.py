@@ -70,7 +70,6 @@ class Scenario:
     users: Callable[["Life"], Coroutine[Any, Any, None]] | None = None
     config: Config = field(default_factory=Config)
     counts: bool = True
-    max_active: int | None = None
     checks: bool = True  # look at every write: objects are what they should be
     expect: Mapping[str, str] = field(default_factory=dict)  # phases of runs, so that a scenario is what it says
 
@@ -141,7 +140,7 @@ def settled(life: Life) -> bool:
 async def begun(scenario: Scenario, directory: Path) -> AsyncIterator[Life]:
     """Make the cluster and the node."""
     async with Watched(directory) as cluster:
-        cluster.max_active = scenario.max_active
+        cluster.config = scenario.config
         cluster.checks = scenario.checks
         node = Node(cluster.store, scenario.script)
         node.start()

@@ -136,7 +136,6 @@ STEERED: Final = (
         lambda at, _: End(seconds=LONG if at == "run-1/long" else 1),
         _replace,
         counts=False,
-        max_active=1,
         expect={"run-1#1": "Cancelled", "run-2#1": "Succeeded"},
     ),
     Scenario(
@@ -144,7 +143,6 @@ STEERED: Final = (
         (definition(*_HELD, concurrency={**_KEY, "policy": "Reject"}), run()),
         ends(long=End(seconds=LONG)),
         _newcomer,
-        max_active=1,
         expect={"run-1#1": "Succeeded", "run-2#1": "Rejected"},
     ),
     Scenario(
@@ -152,7 +150,6 @@ STEERED: Final = (
         (definition(*_HELD, concurrency={**_KEY, "policy": "Queue"}),),
         ends(long=End(seconds=30)),
         _queue,
-        max_active=1,
         expect={"run-1#1": "Succeeded", "run-2#1": "Succeeded", "run-3#1": "Succeeded"},
     ),
     Scenario(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from brood.api import labels
 from brood.cluster.local.cluster import LocalCluster
 from brood.cluster.port import Kind, Manifest, NotFound
+from brood.controller.config import Config
 from brood.controller.mergepatch import difference
 from brood.engine.ranges import IndexRanges
 from tests.local.faults.clock import utc_now
@@ -36,7 +37,7 @@ class Watched(LocalCluster):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory, run_pods=False, clock=utc_now)
         self.broken: list[str] = []
-        self.max_active: int | None = None
+        self.config = Config()
         self.checks = True
         self._made: set[tuple[Any, ...]] = set()
 
@@ -46,6 +47,10 @@ class Watched(LocalCluster):
         owned = owned and bool(manifest["metadata"].get("ownerReferences"))
         if owned:
             self._check(kind, manifest)
+        if kind is Kind.CLAIM and not self._exists(
+            kind, manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+        ):
+            self._count("volumes", self.store.list(kind).items, self.config.max_volumes)
         stored = await super().create(kind, manifest, dry_run=dry_run)
         if owned:
             self._made.add((*_slot(kind, stored), stored["metadata"]["labels"].get(labels.ATTEMPT)))
@@ -64,13 +69,10 @@ class Watched(LocalCluster):
         before = self.store.get(kind, namespace, name)
         stored = await super().patch(kind, namespace, name, patch, subresource=subresource)
         if self.checks and kind is Kind.JOB_RUN and subresource == "status":
-            if finished(before) and difference(before["status"], stored["status"]):
-                self.broken.append(
-                    f"{name} was changed after its end: {difference(before['status'], stored['status'])}"
-                )
-            holders = [one for one in self.store.list(kind).items if _holds(one)]
-            if self.max_active is not None and len(holders) > self.max_active:
-                self.broken.append(f"{len(holders)} runs hold the key at once")
+            changed = difference(_said(before["status"]), _said(stored["status"]))
+            if finished(before) and changed:
+                self.broken.append(f"{name} was changed after its end: {changed}")
+            self._check_active([one for one in self.store.list(kind).items if _holds(one)])
         return stored
 
     def _check(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
@@ -93,11 +95,29 @@ class Watched(LocalCluster):
         done = IndexRanges.parse(row.get("items", {}).get("completedIndexes", ""))
         if kind is Kind.JOB_RUN and slot[3] is not None and int(slot[3]) in done:
             self.broken.append(f"{name} was made for an item that has succeeded")
-        pools = json.loads(meta.get("annotations", {}).get(labels.POOLS, "[]"))
-        for pool in pools:
-            for one in self.store.list(Kind.POD).items:
-                if live(one) and pool in json.loads(one["metadata"].get("annotations", {}).get(labels.POOLS, "[]")):
-                    self.broken.append(f"{name} took the only slot of {pool} beside {one['metadata']['name']}")
+        if kind is Kind.POD:
+            pods = [one for one in self.store.list(Kind.POD).items if live(one)]
+            self._count("Pods", pods, self.config.max_pods)
+            for pool in _pools(manifest):
+                holders = [one for one in pods if pool in _pools(one)]
+                self._count(f"Pods of pool {pool}", holders, self.config.pools.get(pool, 1))
+
+    def _count(self, what: str, found: list[Manifest], most: int | None) -> None:
+        """Note that there is no room for one more."""
+        if most is not None and len(found) >= most:
+            self.broken.append(f"one more than {most} {what}: {[one['metadata']['name'] for one in found]}")
+
+    def _check_active(self, roots: list[Manifest]) -> None:
+        """Note that too many root runs are active, in all or of one key."""
+        self._count("root runs", roots[1:], self.config.max_runs)
+        definitions = {one["metadata"]["name"]: one["spec"] for one in self.store.list(Kind.JOB_DEFINITION).items}
+        rules: dict[str, list[tuple[int, Manifest]]] = {}
+        for root in roots:
+            rule = definitions.get(root["spec"]["definitionRef"].get("name"), {}).get("concurrency")
+            if rule is not None:
+                rules.setdefault(rule["key"], []).append((rule.get("maxActiveRuns", 1), root))
+        for key, held in rules.items():
+            self._count(f"runs of key {key}", [root for _, root in held][1:], min(size for size, _ in held))
 
     def _exists(self, kind: Kind, namespace: str, name: str) -> bool:
         try:
@@ -113,6 +133,18 @@ def _slot(kind: Kind, manifest: Mapping[str, Any]) -> tuple[Any, ...]:
     owner = next(one["uid"] for one in meta["ownerReferences"] if one.get("controller"))
     found = meta["labels"]
     return (kind, owner, found.get(labels.TASK), found.get(labels.INDEX), found.get(labels.HANDLER))
+
+
+def _said(value: Any) -> Any:
+    """Return a status without the generation that it speaks of: an edit after the end is noted, and changes nothing else."""
+    if isinstance(value, dict):
+        return {key: _said(one) for key, one in value.items() if key != "observedGeneration"}
+    return [_said(one) for one in value] if isinstance(value, list) else value
+
+
+def _pools(pod: Mapping[str, Any]) -> list[str]:
+    found: list[str] = json.loads(pod["metadata"].get("annotations", {}).get(labels.POOLS, "[]"))
+    return found
 
 
 def _holds(run: Manifest) -> bool:

@@ -8,12 +8,14 @@
 import fnmatch
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 PAGES: Final = Path(__file__).parents[1] / "docs"
+BROOD: Final = f'#!/bin/sh\nexec {sys.executable} -m brood "$@"\n'
 ON_A_CLUSTER: Final = ("kubectl", "helm", "docker")
 ELSEWHERE: Final = ("helm", "docker")
 """What installs the operator: tests/kubernetes/test_chart.py does that, and here one runs already."""
@@ -57,7 +59,12 @@ def needs_cluster(page: Path) -> bool:
 
 
 def follow(page: Path, directory: Path, environment: Mapping[str, str]) -> None:
-    """Do what a page says."""
+    """Do what a page says; beside what is in the environment there is `brood`."""
+    programs = directory / "bin"
+    programs.mkdir(exist_ok=True)
+    (programs / "brood").write_text(BROOD)
+    (programs / "brood").chmod(0o755)
+    more = {"PATH": f"{programs}:{environment['PATH']}", "NO_COLOR": "1", "COLUMNS": "200"}
     output = ""
     for one in blocks(page):
         if one.language == "yaml" and one.title:
@@ -65,7 +72,7 @@ def follow(page: Path, directory: Path, environment: Mapping[str, str]) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(one.text)
         elif one.language == "sh":
-            output = _type(page, one, directory, environment)
+            output = _type(page, one, directory, {**environment, **more})
         elif one.language == "text":
             _expect(page, one, output)
 

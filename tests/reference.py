@@ -62,7 +62,7 @@ def values() -> str:
 
 `helm install brood charts/brood -n brood-system --create-namespace --values FILE`, with what shall be otherwise than here:
 
-```yaml
+```yaml title="values.yaml"
 {(PROJECT / "charts/brood/values.yaml").read_text(encoding="utf-8").strip()}
 ```
 """

@@ -113,9 +113,10 @@ class Watched(LocalCluster):
         definitions = {one["metadata"]["name"]: one["spec"] for one in self.store.list(Kind.JOB_DEFINITION).items}
         rules: dict[str, list[tuple[int, Manifest]]] = {}
         for root in roots:
-            rule = definitions.get(root["spec"]["definitionRef"].get("name"), {}).get("concurrency")
+            name = root["spec"]["definitionRef"].get("name")
+            rule = definitions.get(name, {}).get("concurrency")
             if rule is not None:
-                rules.setdefault(rule["key"], []).append((rule.get("maxActiveRuns", 1), root))
+                rules.setdefault(rule.get("key", name), []).append((rule.get("maxActiveRuns", 1), root))
         for key, held in rules.items():
             self._count(f"runs of key {key}", [root for _, root in held][1:], min(size for size, _ in held))
 

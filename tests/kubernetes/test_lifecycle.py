@@ -29,6 +29,13 @@ def test_a_timeout_stops_the_pod_and_is_told_from_a_failure(real: Arena) -> None
     assert (failed["phase"], failed["reason"]) == ("Failed", "DeadlineExceeded")
 
 
+def test_a_pod_that_its_node_does_not_stop_in_time_is_stopped(simulation: Arena) -> None:
+    """Simulated nodes keep no `activeDeadlineSeconds`, nor does a node that is gone."""
+    name = simulation.run([simulated("main", seconds=60, timeoutSeconds=1)])
+    failed = row(simulation.ended(name, seconds=30), "main")
+    assert (failed["phase"], failed["reason"], failed["attempt"]) == ("Failed", "DeadlineExceeded", 1)
+
+
 def test_a_deadline_of_the_run_cancels_what_has_not_started(real: Arena) -> None:
     tasks = [script("first", "sleep 60", podTemplate=QUICK_END), script("second", "true", dependsOn=["first"])]
     name = real.run(tasks, activeDeadlineSeconds=3)
@@ -219,6 +226,21 @@ def test_a_schedule_on_change_makes_a_run_of_each_revision(simulation: Arena) ->
             lambda number=number: [one["status"].get("phase") for one in made()] == ["Succeeded"] * number,  # type: ignore[misc]
             f"{number} runs",
         )
+
+
+def test_a_stricter_newcomer_replaces_all_holders_that_it_needs_to_enter(simulation: Arena) -> None:
+    name, strict = fresh(), fresh("strict")
+    tasks: list[Object] = [simulated("main", seconds=60)]
+    simulation.apply(definition(name, tasks, concurrency={"key": name, "maxActiveRuns": 3}))
+    only: Object = {"key": name, "maxActiveRuns": 1, "policy": "Replace"}
+    simulation.apply(definition(strict, [simulated("main")], concurrency=only))
+    for which in "ab":
+        simulation.apply(run(f"{name}-{which}", name))
+        started(simulation, f"{name}-{which}")
+    simulation.apply(run(f"{name}-new", strict))
+    assert simulation.ended(f"{name}-new", seconds=40)["status"]["phase"] == "Succeeded"
+    for which in "ab":
+        assert condition(simulation.ended(f"{name}-{which}"), "Succeeded")["reason"] == "Replaced"
 
 
 def test_waiting_runs_go_by_priority(simulation: Arena) -> None:

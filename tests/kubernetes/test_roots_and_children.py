@@ -215,6 +215,9 @@ def test_o13_an_interrupt_after_the_end_changes_nothing(simulation: Arena) -> No
     simulation.kubectl("patch", "jr", name, "--type=merge", "-p", '{"spec":{"shutdown":"Interrupt"}}')
     simulation.ended(simulation.run([simulated("main")]))
     after = simulation.cluster.get("jr", name, namespace=simulation.namespace)["status"]
+    # but that they were seen, which `kubectl wait` wants of a condition
+    assert {one.pop("observedGeneration") for one in after["conditions"]} == {2}
+    assert {one.pop("observedGeneration") for one in before["conditions"]} == {1}
     assert (after["phase"], after["conditions"]) == (before["phase"], before["conditions"])
 
 

@@ -4,10 +4,15 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from brood.api.jobrun import RerunRef, RunDefinitionRef
 from brood.api.status import TaskStatus
+from tests.unit.engine.definitions import Json, definitions
+from tests.unit.engine.driver import Driver
 from tests.unit.engine.outcomes import Outcome
+from tests.unit.engine.test_undisturbed import EXAMPLES, SEEDS
 from tests.unit.engine.world import World, begun, by_task, exits, kept, ok, played
 
 
@@ -380,3 +385,36 @@ def test_a_crash_after_any_write_takes_over_the_same(crash: int) -> None:
         }
 
     assert whole(crash) == whole(None)
+
+
+def _once(spec: Json) -> Json:
+    """Return a definition whose children have one attempt each, and whose items do not race for `failFast`."""
+    for task in [*spec["tasks"], *(task for one in spec.get("definitions", ()) for task in one["tasks"])]:
+        if "run" in task or "parallel" in task:
+            task.pop("retryPolicy", None)
+    return spec
+
+
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), deadline=None)
+@given(definitions(fail_fast=False).map(_once), SEEDS, st.booleans())
+def test_a_rerun_ends_as_the_run_did_where_scripts_end_as_they_did_and_no_success_is_repeated(
+    spec: Json,
+    seed: int,
+    crashes: bool,  # noqa: FBT001
+) -> None:
+    world = World()
+    world.define(spec)
+    world.submit()
+    Driver(world, seed).play()
+    world.submit("again", rerun_of=RerunRef(name="run"))
+    Driver(world, seed, crashes=crashes).play()
+    first, again = world.runs["run"].status, world.runs["again"].status
+    assert (again.phase, world.phases("again")) == (first.phase, world.phases()), world.describe()
+    assert world.outputs("again") == world.outputs()
+    done = {task["name"] for task in spec["tasks"] if "script" in task and "parallel" not in task}
+    done &= {row.name for row in first.tasks if row.phase == "Succeeded"}
+    assert not {one for one in world.started if one.startswith("again/")} & {f"again/{name}" for name in done}
+    good = {(one.task, one.index) for one in world.children_of(world.runs["run"]) if one.status.phase == "Succeeded"}
+    for child in world.children_of(world.runs["again"]):
+        if (child.task, child.index) in good:
+            assert not world.pods_of(child)

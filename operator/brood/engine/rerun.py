@@ -61,18 +61,16 @@ def claim_to_share(snapshot: Snapshot) -> ClaimView | None:
     """Return the claim of the earlier run, if its files are kept and this run is not among its owners yet."""
     previous = source(snapshot)
     claim = None if previous is None else previous.claim
-    if previous is None or claim is None or claim.meta.deleting or snapshot.claim is not None:
+    if previous is None or claim is None or not claim.made or claim.meta.deleting or snapshot.claim is not None:
         return None
     return claim if keeps_files(snapshot.artifacts, previous.run) else None
 
 
 def files_are_there(snapshot: Snapshot, old: RunView) -> bool:
     """Whether the files of an earlier run, if it has any, lie on the volume of this one's tree."""
-    kept, wanted, claim = old.status.artifacts, snapshot.artifacts, snapshot.claim
+    kept, claim = old.status.artifacts, snapshot.claim
     if kept is None:
         return True
-    if wanted is not None and wanted.claim_name:
-        return kept.claim_name == wanted.claim_name
     return claim is not None and not claim.meta.deleting and kept.claim_name == claim.meta.name
 
 
@@ -86,11 +84,9 @@ def take_over(draft: Draft, node: Node) -> bool:
         return False
     old = previous.run
     row = next((row for row in old.status.tasks if row.name == node.name), None)
-    if (
-        row is None
-        or row.phase is not TaskPhase.SUCCEEDED
-        or (row.artifacts and not files_are_there(draft.snapshot, old))
-    ):
+    if row is None or row.phase is not TaskPhase.SUCCEEDED:
+        return False
+    if row.artifacts and not files_are_there(draft.snapshot, old):
         return False
     try:
         written = {**row.outputs, **draft.values(row.output_refs)}

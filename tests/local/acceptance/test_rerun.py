@@ -101,6 +101,30 @@ async def test_without_its_files_a_task_runs_again(here: Lab) -> None:
     ]  # fmt: skip
 
 
+async def test_on_a_claim_of_ones_own_the_files_are_there_and_the_claim_stays_ones_own(here: Lab) -> None:
+    spec = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}}
+    mine = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "mine", "namespace": "default"},
+        "spec": spec,
+    }
+    await here.cluster.create(Kind.CLAIM, mine)
+    text = """
+    artifacts: {claimName: mine}
+    tasks:
+      - {name: make, script: 'echo made >> @DIR@/ran; echo of-$BROOD_ROOT > f', artifacts: {paths: [f]}}
+      - {name: use, script: 'test -e @DIR@/mended; cat f', artifactsFrom: [make], output: USED}
+    """
+    await here.apply(definition(text), job_run("first"))
+    assert (await here.ended("first"))["status"]["phase"] == "Failed"
+    here.touch("mended")
+    await here.apply(job_run("second", spec="rerunOf: {name: first}"))
+    second = await here.ended("second")
+    assert (second["status"]["outputs"], here.written("ran")) == ({"USED": "of-first"}, ["made"])
+    assert "ownerReferences" not in (await here.get("mine", Kind.CLAIM))["metadata"]
+
+
 def test_brood_run_begins_a_rerun_when_the_run_before_has_ended(run: Command) -> None:
     text = definition("""
     concurrency: {policy: Reject}

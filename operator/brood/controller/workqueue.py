@@ -187,7 +187,7 @@ class WorkQueue(Generic[K]):
 
     def _drop_replaced(self) -> None:
         """Let go of entries that a newer wish replaced: each pass over a run with a deadline leaves one, days ahead."""
-        self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
+        self._heap = [(when, number, key) for number, (key, when) in enumerate(self._due.items())]
         heapq.heapify(self._heap)
 
     def _set_timer(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from brood.controller.backoff import Backoff
-from brood.controller.workqueue import RetryLater, WorkQueue
+from brood.controller.workqueue import SLACK, RetryLater, WorkQueue
 
 
 class FakeTimer:
@@ -178,6 +178,21 @@ async def test_a_key_that_runs_now_drops_its_delay(queue: WorkQueue[str], record
     queue.add("a")
     await clock.advance(10)
     assert recorder.calls == ["a"]
+
+
+async def test_delays_that_a_newer_wish_replaced_are_let_go_and_no_other(
+    queue: WorkQueue[str], recorder: Recorder, clock: FakeClock
+) -> None:
+    queue.start()
+    queue.add_after("other", 5)
+    for _ in range(1000):  # as each pass over a run with a deadline does
+        queue.add("a")
+        await clock.advance(0)
+        queue.add_after("a", 86_400)
+    assert len(queue._heap) <= SLACK + 4
+    recorder.calls.clear()
+    await clock.advance(86_401)
+    assert recorder.calls == ["other", "a"]
 
 
 async def test_delays_that_were_asked_for_before_the_start_are_kept(

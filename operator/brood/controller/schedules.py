@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import structlog
 
-from brood.cluster.port import AlreadyExists, ApiError, Forbidden, Invalid, Kind, NotFound
+from brood.cluster.port import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, Kind, NotFound
 from brood.controller import objects
 from brood.controller.keys import Key
 from brood.controller.parts import Parts
@@ -41,7 +41,7 @@ class Schedules:
         for run in plan.deletes:
             try:
                 await parts.writer.delete(Kind.JOB_RUN, (run.meta.namespace, run.meta.name), uid=run.meta.uid)
-            except NotFound:
+            except (NotFound, Conflict):  # it is gone, or another has its name now
                 continue
         for event in plan.events:
             try:

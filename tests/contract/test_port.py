@@ -230,6 +230,14 @@ class TestListAndWatch:
         [event] = await take(stream, 1)
         assert (event.type, event.object["metadata"]["name"]) == ("MODIFIED", "b")
 
+    async def test_events_are_listed_by_what_they_are_about(self, bench: Bench) -> None:
+        for name in ("a", "b"):
+            about = {"kind": "Pod", "name": name, "namespace": bench.namespace, "uid": f"uid-{name}"}
+            meta = {"name": name, "namespace": bench.namespace}
+            await bench.create(Kind.EVENT, {"metadata": meta, "involvedObject": about, "reason": "Seen"})
+        listing = await bench.port.list(Kind.EVENT, namespace=bench.namespace, about="uid-b")
+        assert [one["metadata"]["name"] for one in listing.items] == ["b"]
+
     async def test_objects_come_and_go_as_their_labels_match(self, bench: Bench) -> None:
         listing = await bench.port.list(MAPS, namespace=bench.namespace, labels="shade=dark")
         stream = bench.port.watch(

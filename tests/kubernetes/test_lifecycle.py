@@ -31,7 +31,9 @@ def test_a_timeout_stops_the_pod_and_is_told_from_a_failure(real: Arena) -> None
 
 def test_a_pod_that_its_node_does_not_stop_in_time_is_stopped(simulation: Arena) -> None:
     """Simulated nodes keep no `activeDeadlineSeconds`, nor does a node that is gone."""
-    name = simulation.run([simulated("main", seconds=60, timeoutSeconds=1)])
+    task = simulated("main", seconds=60, timeoutSeconds=1)
+    task["podTemplate"]["spec"] = {"terminationGracePeriodSeconds": 1}
+    name = simulation.run([task])
     failed = row(simulation.ended(name, seconds=30), "main")
     assert (failed["phase"], failed["reason"], failed["attempt"]) == ("Failed", "DeadlineExceeded", 1)
 

@@ -13,7 +13,10 @@ HANDLER_SECONDS = 300
 """Time of a handler that sets no `timeoutSeconds`."""
 
 KUBELET_SECONDS = 5
-"""So much longer than its time a Pod may go on; then its node is gone, or simulated, and it is deleted."""
+"""So much longer than its time and its grace a Pod may go on; then its node is gone, or simulated, and it is deleted."""
+
+GRACE_SECONDS = 30
+"""Of a Pod that asks for no other, from the kubelet's TERM to its KILL."""
 
 
 def handler_seconds(node: Node) -> int:
@@ -46,4 +49,10 @@ def _over(node: Node, pod: PodView) -> datetime | None:
     seconds = handler_seconds(node) if node.handler else node.task.timeout_seconds
     if seconds is None or pod.started_at is None:
         return None
-    return pod.started_at + timedelta(seconds=seconds + KUBELET_SECONDS)
+    return pod.started_at + timedelta(seconds=seconds + _grace(node) + KUBELET_SECONDS)
+
+
+def _grace(node: Node) -> int:
+    spec = (node.task.pod_template or {}).get("spec")
+    asked = spec.get("terminationGracePeriodSeconds") if isinstance(spec, dict) else None
+    return asked if isinstance(asked, int) else GRACE_SECONDS

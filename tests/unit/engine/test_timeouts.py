@@ -210,11 +210,12 @@ def test_items_that_all_ended_in_time_are_judged_as_ever_although_it_is_seen_lat
 
 def test_a_pod_that_no_kubelet_stops_is_deleted_and_has_failed_by_its_time() -> None:
     """Its node is gone, or simulated; whatever its end looks like then, it came too late."""
-    world = begun("{tasks: [{name: a, script: x, timeoutSeconds: 30, retryPolicy: {limit: 1}}]}")
+    grace = "podTemplate: {spec: {terminationGracePeriodSeconds: 10}}"
+    world = begun(f"{{tasks: [{{name: a, script: x, timeoutSeconds: 30, retryPolicy: {{limit: 1}}, {grace}}}]}}")
     for attempt in (1, 2):
         name = world.live_pod("a")
-        assert world.wakes() == [world.now + timedelta(seconds=35)]
-        world.pass_time(34)
+        assert world.wakes() == [world.now + timedelta(seconds=45)]
+        world.pass_time(44)  # the kubelet's TERM came after 30 s, its KILL after 40
         world.settle()
         assert not world.pods[name].pod.meta.deleting
         world.pass_time(1)
@@ -235,7 +236,7 @@ def test_a_handler_has_its_time_also_where_no_kubelet_keeps_it() -> None:
     world.end_task("a", ok())
     world.settle()
     name = world.live_pod("onExit")
-    world.pass_time(15)
+    world.pass_time(45)
     world.settle()
     world.end(name, deleted())
     world.settle()

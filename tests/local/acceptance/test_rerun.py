@@ -141,6 +141,27 @@ def test_brood_run_begins_a_rerun_when_the_run_before_has_ended(run: Command) ->
     assert second["outputs"] == {"ONCE": "for you"}
 
 
+async def test_after_an_edit_a_rerun_may_follow_the_revision_of_the_run_before(here: Lab) -> None:
+    await here.apply(
+        definition("tasks: [{name: a, script: 'echo a >> @DIR@/ran'}, {name: b, script: 'test -e @DIR@/mended'}]"),
+        job_run("first"),
+    )
+    revision = (await here.ended("first"))["status"]["revision"]
+    await here.cluster.patch(
+        Kind.JOB_DEFINITION, "default", "main", {"spec": {"tasks": [{"name": "other", "script": "true"}]}}
+    )
+    here.touch("mended")
+    await here.apply(job_run("second", spec="rerunOf: {name: first}"))
+    refused = (await here.ended("second"))["status"]["message"]
+    assert refused.startswith(f"rerunOf: first followed revision {revision}, this run would follow main-")
+    third = job_run("third", spec="rerunOf: {name: first}").replace(
+        "{name: main}", f"{{name: main, revision: {revision}}}"
+    )
+    await here.apply(third)
+    assert phases(await here.ended("third")) == {"a": "Succeeded", "b": "Succeeded"}
+    assert here.written("ran") == ["a"]
+
+
 async def test_a_rerun_that_cannot_be_is_refused_before_any_pod(here: Lab) -> None:
     await here.apply(definition("tasks: [{name: work, script: 'sleep 60'}]"), job_run("first"))
     await here.phase("first", "Running")

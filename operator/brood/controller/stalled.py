@@ -48,9 +48,10 @@ def stalled_patch(found: dict[str, Any], *, reason: str, message: str, now: date
     wanted = {str(ConditionType.STALLED): "True"}
     if found.get("kind") == Kind.JOB_DEFINITION:
         wanted[str(ConditionType.READY)] = "False"
-    said = {(type_, value, reason, message) for type_, value in wanted.items()}
+    said = [(type_, value, reason, message) for type_, value in wanted.items()]
     seen = isinstance(status, dict) and status.get("observedGeneration") == generation
-    if seen and said <= {tuple(one.get(key) for key in ("type", "status", "reason", "message")) for one in conditions}:
+    there = [tuple(one.get(key) for key in ("type", "status", "reason", "message")) for one in conditions]
+    if seen and all(one in there for one in said):
         return None
     about = {
         "reason": reason,

@@ -4,6 +4,7 @@ The base image is the stand-in that the registry serves under the name which the
 directory of the wheels that `requirements/image.lock` names, so that only the first build reaches out.
 """
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -27,8 +28,11 @@ def push(state: State) -> str:
     mirror = f'[[registry]]\nprefix = "docker.io"\nlocation = "{registry}"\ninsecure = true\n'
     (directory / "registries.conf").write_text(mirror)
     (directory / "pip.conf").write_text(PIP)
-    mounts = [f"--volume={_wheels()}:/wheels:ro", f"--volume={directory / 'pip.conf'}:/etc/pip.conf:ro"]
-    with step("the operator's image"):
+    storage = cache() / "buildah"
+    storage.mkdir(parents=True, exist_ok=True)
+    with (storage / ".lock").open("w") as lock, step("the operator's image"):
+        fcntl.flock(lock, fcntl.LOCK_EX)  # others would prune what is not finished
+        mounts = [f"--volume={_wheels()}:/wheels:ro", f"--volume={directory / 'pip.conf'}:/etc/pip.conf:ro"]
         build = ["bud", "--isolation=chroot", "--layers", *mounts]
         # The first stage has a name of its own, so that the next build finds it: what has none is removed.
         _buildah(state, *build, "--target=build", "--tag=brood-build", str(PROJECT))
@@ -47,19 +51,10 @@ def _wheels() -> Path:
     wheels = cache() / "wheels" / hashlib.sha256(python.encode() + LOCK.read_bytes()).hexdigest()[:12]
     if not wheels.exists():
         unfinished = wheels.with_suffix(".unfinished")
-        words = ["--no-deps", "--require-hashes", "--only-binary=:all:", f"--python-version={python}"]
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "-q",
-            *words,
-            f"--requirement={LOCK}",
-            f"--dest={unfinished}",
-        ]
+        words = ["-q", "--no-deps", "--require-hashes", "--only-binary=:all:", f"--python-version={python}"]
+        words += [f"--requirement={LOCK}", f"--dest={unfinished}"]
         with step("wheels for the operator's image"):
-            subprocess.run(command, check=True)
+            subprocess.run([sys.executable, "-m", "pip", "download", *words], check=True)
         unfinished.rename(wheels)
     return wheels
 

@@ -13,7 +13,7 @@ from tests.cluster.places import PROJECT
 from tests.cluster.state import State
 from tests.docs import PAGES, follow
 from tests.kubernetes.arenas import definition, fresh, row, run, script
-from tests.kubernetes.charts import CHART, RELEASE, Object, helm
+from tests.kubernetes.charts import CHART, RELEASE, HelmError, Object, helm
 from tests.kubernetes.history import History, watching
 
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -35,7 +35,7 @@ class Installation:
         """Run helm on the release."""
         release = [RELEASE, str(CHART)] if values is not None else [RELEASE]
         config = f"--kubeconfig={self.cluster.kubeconfig}"
-        return helm(verb, *release, *words, config, f"--namespace={self.home}", "--wait", "--timeout=2m", values=values)
+        return helm(verb, *release, config, f"--namespace={self.home}", "--wait", "--timeout=2m", *words, values=values)
 
     def values(self, **more: object) -> Object:
         """Return the values of the release."""
@@ -105,6 +105,24 @@ def test_an_upgrade_during_the_examples_loses_nothing(installed: Installation, n
         assert done["status"]["phase"] == "Succeeded", installed.history.summary()
     assert set(installed.history.attempts(root_run="encode").values()) == {1}
     assert len(installed.history.ever("pods", root_run="encode")) == 4 + 2 * 2
+
+
+@pytest.mark.slow
+def test_an_upgrade_to_defaults_that_no_pod_can_have_leaves_the_operators_that_work(
+    installed: Installation, notes: str
+) -> None:
+    wrong = {"spec": {"securityContext": {"runAsUsr": 1000}}}
+    with pytest.raises(HelmError, match="not ready"):
+        installed.helm("upgrade", "--timeout=10s", values=installed.values(podDefaults=wrong))
+
+    def said() -> str:
+        return installed.cluster.kubectl(
+            "logs", "-n", installed.home, "-l", "app.kubernetes.io/name=brood", check=False
+        )
+
+    installed.history.until(lambda: 'unknown field \\"spec.securityContext.runAsUsr\\"' in said(), "a refusal")
+    status = installed.cluster.get("deployment", "brood", namespace=installed.home)["status"]
+    assert status["availableReplicas"] == 1
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from brood.api.phases import RunPhase, TaskPhase
 from brood.api.reasons import ConditionType, RunReason, TaskReason, WaitingReason
 from brood.api.status import JobRunStatus, TaskStatus
 from brood.engine import calls, containers, forks, parallel
+from brood.engine.abandoned import ended_alone
 from brood.engine.admission import admit
 from brood.engine.deadline import deadline_of
 from brood.engine.decide import decide_all
@@ -52,7 +53,7 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
     """
     run = snapshot.run
     if run.meta.deleting or snapshot.orphaned:
-        return Plan(releases=tuple(_held(snapshot)))
+        return Plan(releases=tuple(_held(snapshot)), status=ended_alone(snapshot, now))
     if run.status.finished:
         return _after_end(snapshot, now)
     try:

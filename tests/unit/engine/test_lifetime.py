@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from brood.api.jobdefinition import Artifacts, Retain
+from brood.api.status import JobRunStatus
 from brood.engine.reconcile import plan
 from brood.engine.retention import unneeded_revisions
 from brood.engine.snapshot import DefinitionProblem
@@ -120,10 +121,34 @@ def test_children_and_what_a_gitops_tool_owns_stay() -> None:
 
 def test_a_run_whose_owner_is_gone_creates_nothing_and_lets_its_pods_go() -> None:
     world = begun("{tasks: [{name: a, script: x}, {name: b, script: x, dependsOn: [a]}]}")
+    world.set_run("run", meta=replace(world.runs["run"].meta, owner_uid="uid-of-its-parent"))
     world.end_task("a", ok())
     made = plan(replace(world.snapshot("run"), orphaned=True), world.now)
     assert [one.task for one in made.releases] == ["a"]
     assert (made.pods, made.children, made.status) == ((), (), None)
+
+
+def test_a_child_that_its_parent_left_behind_ends_with_its_last_pod() -> None:
+    """Deleted with --cascade=orphan: the child names no owner any more, and nobody will delete it."""
+    spec = """
+    tasks: [{name: c, run: {definitionRef: {name: l}}}]
+    definitions: [{name: l, tasks: [{name: a, script: x}, {name: b, script: x, dependsOn: [a]}]}]
+    """
+    world = begun(spec)
+
+    def left(owner: str | None) -> JobRunStatus | None:
+        (child,) = world.children("c")
+        seen = replace(world.snapshot(child.meta.name), orphaned=True)
+        return plan(replace(seen, run=replace(child, meta=replace(child.meta, owner_uid=owner))), world.now).status
+
+    (name,) = (one.meta.name for one in world.children("c"))
+    assert left(None) is None, "its Pod goes on"
+    world.end_task("a", ok(), run=name)
+    assert left("uid-of-its-parent") is None, "the garbage collector takes it"
+    status = left(None)
+    assert status is not None
+    assert (status.phase, status.message, status.finished) == ("Cancelled", "the run that made it is gone", True)
+    assert {(row.phase, row.reason) for row in status.tasks} == {("Cancelled", "Terminated")}
 
 
 # --- podRetention ---

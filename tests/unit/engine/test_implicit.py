@@ -6,6 +6,7 @@ import pytest
 
 from brood.api.phases import RunPhase, TaskPhase
 from brood.api.status import JobRunStatus
+from brood.engine.locks import SlotState
 from brood.engine.reconcile import plan
 from brood.views import PodRequest, RunView
 from tests.unit.engine.world import START, World, begun, exits, kept, ok, played
@@ -26,6 +27,7 @@ tasks:
 def world_of(items: object) -> World:
     """Return a world in which the items run."""
     world = begun(MAP.replace("ITEMS", json.dumps(items)))
+    world.limits = SlotState(sizes={"pool-u": 9})  # room for all of them
     world.end_task("other", ok("not upstream"))
     world.end_task(
         "first",

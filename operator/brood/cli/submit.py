@@ -107,7 +107,8 @@ async def _create(reach: Reach, definitions: Sequence[Manifest], runs: Sequence[
         lines.append(f"{name_of(made)} {what}")
     created = [await reach.port.create(Kind.JOB_RUN, manifest) for manifest in runs]
     lines += [f"{name_of(one)} created" for one in created]
-    print_objects([*stored, *created] if after.output is not ObjectFormat.NAME else created, after.output, text=lines)
+    if after.output is ObjectFormat.TEXT or not after.wait:  # else they are printed once, as they ended
+        print_objects(created if after.output is ObjectFormat.NAME else [*stored, *created], after.output, text=lines)
     names = [one["metadata"]["name"] for one in created]
     if after.watch:
         return await watch(reach, names, no_color=after.no_color)

@@ -207,3 +207,16 @@ async def test_a_rerun_is_a_new_run_with_the_same_params_and_may_take_over_what_
     _, two, three = [one["spec"] for one in await runs(reach)]
     assert two == {**whole, "definitionRef": followed, "rerunOf": {"name": "one"}}
     assert three == whole
+
+
+async def test_submit_and_wait_prints_the_run_once_as_it_ended(
+    reach: Reach, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = SubmitOptions(sources=[written(tmp_path)], params=["WHO=x"], name="one")
+    waiting = asyncio.create_task(submit(reach, options, AfterOptions(wait=True, output=ObjectFormat.JSON)))
+    async with asyncio.timeout(5):
+        while not await runs(reach):  # noqa: ASYNC110 - what is waited for is the command's doing
+            await asyncio.sleep(0.01)
+    await ended(reach, "one", "Succeeded")
+    assert await asyncio.wait_for(waiting, 5) == 0
+    assert json.loads(capsys.readouterr().out)["status"]["phase"] == "Succeeded"

@@ -120,7 +120,7 @@ class Disturbed(Process):
                 continue
             what = self._faults.draw.choice(("late", "twice", "hold", "drop", "cut", "expire"))
             self._faults.told[-1] += f": {what}"
-            if what == "hold" and len(held) < 5:
+            if what == "hold" and len(held) < 5 and event.type != "DELETED":  # there may be nothing left to touch
                 held.append(event)  # until the next one has come: then in the other order
                 held.reverse()
                 self._flush_later()

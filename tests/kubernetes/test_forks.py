@@ -1,5 +1,6 @@
 """Forks, awaits and the artifacts of children on a real node: names that collide, children that fail, files that lack."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,18 @@ CHILD = {
             'test "$TEXT" != bad || exit 5; mkdir -p sub; echo "$TEXT" > same.txt; echo "$TEXT" > "sub/$TEXT only.txt"',
             artifacts={"paths": ["same.txt", "sub"]},
         )
+    ],
+}
+READER = {
+    "name": "reader",
+    "params": [{"name": "URL"}],
+    "tasks": [
+        script("read", 'cat "${URL#file://}"; touch "$BROOD_ARTIFACTS/x"', output="READ"),
+        {
+            "name": "bare",
+            "container": {"image": "alpine", "command": ["sh", "-c", 'cat "${URL#file://}"']},
+            "output": "BARE",
+        },
     ],
 }
 LOOK = "find . -type f | sort; cat left/make/same.txt right/make/same.txt"
@@ -49,9 +62,20 @@ def forked(kube: Cluster) -> Iterator[Arena]:
             script("first", "true", artifacts={"paths": ["no such file.*"]}, onSucceeded="second"),
             script("second", "true"),
         ],
+        "reads": [
+            script("make", "echo told > file", artifacts={"paths": ["file"]}),
+            {
+                "name": "call",
+                "run": {
+                    "definitionRef": {"name": "reader"},
+                    "params": {"URL": '{{ tasks["make"].artifacts[0].url }}'},
+                },
+                "output": "FOUND",
+            },
+        ],
     }
     with arena(kube) as made:
-        made.apply(*(definition(name, tasks, definitions=[CHILD]) for name, tasks in scene.items()))
+        made.apply(*(definition(name, tasks, definitions=[CHILD, READER]) for name, tasks in scene.items()))
         made.apply(*(run(name, name) for name in scene))
         yield made
 
@@ -93,3 +117,9 @@ def test_f7_f9_a_listed_path_that_is_not_there_fails_the_task_and_stops_the_chai
     assert "no such file.*" in row(done, "first")["message"]
     assert (row(done, "second")["phase"], row(done, "second")["reason"]) == ("Skipped", "NotRouted")
     assert len(forked.history.ever("pods", run="lacks")) == 1
+
+
+def test_f6_a_child_that_neither_keeps_nor_takes_files_can_read_the_url_of_one(forked: Arena) -> None:
+    done = forked.ended("reads")
+    assert done["status"]["phase"] == "Succeeded", forked.history.summary()
+    assert json.loads(done["status"]["outputs"]["FOUND"]) == {"BARE": "told", "READ": "told"}

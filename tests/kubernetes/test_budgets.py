@@ -5,6 +5,7 @@ on a machine that is shared nothing else means anything. ``BROOD_THOROUGH=1`` pl
 """
 
 import itertools
+import json
 import os
 import statistics
 import time
@@ -98,10 +99,13 @@ def _fan_out(cluster: Cluster, namespace: str, one: Operator, *, items: int, sec
     cluster.wait(f"jr/{name}", "condition=Succeeded", namespace=namespace, seconds=int(seconds))
     took, memory = time.monotonic() - began, one.memory
     done = cluster.get("jr", name, namespace=namespace)
-    stored = len(cluster.kubectl("get", "--raw", f"/apis/brood.dev/v1alpha1/namespaces/{namespace}/jobruns/{name}"))
+    stored = json.loads(
+        cluster.kubectl("get", "--raw", f"/apis/brood.dev/v1alpha1/namespaces/{namespace}/jobruns/{name}")
+    )
+    stored["metadata"].pop("annotations", None)  # kubectl keeps there what was applied, the items once more
     spent = written(cluster, namespace) - before
     number = sum(count for what, count in spent.items() if what not in APART)
-    parent = stored - len(listed)
+    parent = len(json.dumps(stored)) - len(listed)
     told = f"{took:.1f} s, {number / items:.2f} writes an item {dict(spent)}, parent {parent} bytes beside its params"
     record("figure", f"{items} items: {told}, operator {memory / 2**20:.0f} MiB")
     found = row(done, "each")["items"]

@@ -33,7 +33,7 @@ LOCK: Final = f"{GROUP}/lock"
 """Hash of the concurrency key, on admitted root runs' Pods: such a Pod holds the key even when its run is gone."""
 
 VOLUME: Final = f"{GROUP}/volume"
-"""Name of the ReadWriteOnce claim that a Pod mounts; a pod affinity on it keeps those Pods on one node."""
+"""Name of the claim that a Pod mounts; a pod affinity on it keeps those of a ReadWriteOnce claim on one node."""
 
 SCHEDULED_BY: Final = f"{GROUP}/scheduled-by"
 """Name of the JobDefinition whose schedule made the run; ``history`` counts by it."""

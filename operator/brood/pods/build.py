@@ -99,7 +99,7 @@ def _metadata(request: PodRequest, *, nonce: str) -> dict[str, Any]:
         found[labels.HANDLER] = "true"
     if request.lock:
         found[labels.LOCK] = request.lock
-    if request.volume is not None and request.volume.single_node:
+    if request.volume is not None:
         found[labels.VOLUME] = _label(request.volume.claim)
     notes = {}
     if request.script is not None:

@@ -165,7 +165,13 @@ def test_pods_of_a_read_write_once_volume_stay_on_one_node() -> None:
 def test_pods_of_a_shared_volume_may_be_anywhere() -> None:
     pod = build(volume=replace(VOLUME, single_node=False))
     assert "affinity" not in pod["spec"]
-    assert "brood.dev/volume" not in pod["metadata"]["labels"]
+
+
+def test_who_mounts_a_volume_is_found_by_its_label() -> None:
+    """What is deleted before a claim that `retain` does not keep: ended Pods hold it back."""
+    for single_node in (True, False):
+        pod = build(volume=replace(VOLUME, single_node=single_node))
+        assert pod["metadata"]["labels"]["brood.dev/volume"] == "files"
 
 
 def test_the_name_of_a_long_claim_still_makes_a_label() -> None:

@@ -22,8 +22,8 @@ EVERYTHING: Object = {
     "image": {"repository": "registry.example/brood", "digest": f"sha256:{'a' * 64}"},
     "imagePullSecrets": [{"name": "pull"}],
     "replicas": 2,
-    "limits": {"maxRuns": 5, "maxPods": 100, "maxVolumes": 3, "maxDepth": 4, "definitionWaitSeconds": 0},
-    "pools": {"gpu": 4, "db": 1},
+    "limits": {"maxRuns": 5, "maxPods": 2_000_000, "maxVolumes": 3, "maxDepth": 4, "definitionWaitSeconds": 0},
+    "pools": {"gpu": 4_000_000, "db": 1},
     "podDefaults": {"metadata": {"annotations": {"as-it-is": "$(POD_NAME)"}}, "spec": {"hostNetwork": False}},
     "logLevel": "debug",
     "extraArgs": ["--workers=8"],
@@ -174,8 +174,8 @@ def test_limits_pools_and_defaults_become_options_of_the_operator(kwok: Cluster)
     command: Any = typer.main.get_command(app)
     given = command.commands[words[0]].make_context(words[0], words[1:]).params
     limits = [given[name] for name in ("max_runs", "max_pods", "max_volumes", "max_depth", "definition_wait")]
-    assert limits == [5, 100, 3, 4, 0]
-    assert sorted(given["pools"]) == ["db=1", "gpu=4"]
+    assert limits == [5, 2_000_000, 3, 4, 0]
+    assert sorted(given["pools"]) == ["db=1", "gpu=4000000"]
     assert json.loads(given["pod_defaults"]) == EVERYTHING["podDefaults"]
     assert (given["log_level"], given["workers"], given["lease_name"]) == ("debug", 8, "brood")
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 from brood.api.jobrun import RunDefinitionRef
 from brood.api.phases import TaskPhase
-from brood.api.status import OutputRef
+from brood.api.status import JobRunStatus, OutputRef
 from brood.engine import artifacts, outputs
 from brood.engine.children import GOOD
-from brood.engine.draft import Draft, LostValues
+from brood.engine.draft import Draft, LostValues, NeedsValues
 from brood.engine.graph import Body, Graph, Node
 from brood.engine.params import differing_params
 from brood.engine.retention import keeps_files
@@ -93,6 +93,8 @@ def take_over(draft: Draft, node: Node) -> bool:
         declared = _output(draft, old, node.task.output or "")
         files = [one for one in files_of(draft, old) if one.task == node.name] if row.artifacts else []
         outputs.record(draft, node, declared, written)
+    except NeedsValues:
+        raise NeedsValues(large_values(old.status)) from None  # all at once, not a plan for each task
     except (LostValues, outputs.CannotKeep):
         return False
     except outputs.NotNow:
@@ -103,6 +105,15 @@ def take_over(draft: Draft, node: Node) -> bool:
         artifacts=row.artifacts, taken_over=artifacts.directory_of(old, row),
     )  # fmt: skip
     return True
+
+
+def large_values(status: JobRunStatus) -> tuple[tuple[str, str], ...]:
+    """Return the places, (ConfigMap, key), of all that a status does not hold itself."""
+    refs = [ref for row in status.tasks for ref in row.output_refs.values()]
+    refs += status.output_refs.values()
+    if status.artifacts is not None and status.artifacts.list_ref is not None:
+        refs.append(status.artifacts.list_ref)
+    return tuple(dict.fromkeys((ref.config_map, ref.key) for ref in refs))
 
 
 def _output(draft: Draft, old: RunView, name: str) -> str | None:

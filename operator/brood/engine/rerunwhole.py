@@ -1,6 +1,5 @@
 """A child run whose predecessor succeeded ends at once, with all that this one left; nothing of it runs, no handler either (§4)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,7 +9,7 @@ from brood.api.status import JobRunStatus, OutputRef, TaskStatus
 from brood.engine.artifacts import directory_of
 from brood.engine.draft import ASK_AGAIN
 from brood.engine.plan import Plan
-from brood.engine.rerun import source, succeeded
+from brood.engine.rerun import large_values, source, succeeded
 from brood.engine.snapshot import Snapshot
 from brood.engine.status import Verdict, with_condition, with_verdict
 from brood.views import ConfigMapRequest, RunView
@@ -22,7 +21,7 @@ def take_over_whole(snapshot: Snapshot, now: datetime) -> Plan | None:
     if run.is_root or run.spec.suspend or snapshot.pods or previous is None or not succeeded(snapshot, previous.run):
         return None
     old = previous.run.status
-    refs = {(ref.config_map, ref.key): None for ref in _refs(old)}
+    refs = large_values(old)
     if any(ref in snapshot.lost for ref in refs):
         return None
     if missing := tuple(ref for ref in refs if ref not in snapshot.values):
@@ -32,14 +31,6 @@ def take_over_whole(snapshot: Snapshot, now: datetime) -> Plan | None:
         return Plan(wake_at=now + ASK_AGAIN) if refused == {"Quota"} else None
     status = _Takeover(previous.run, now, {name: copy.name for name, copy in copies.items()}).status(run)
     return Plan(config_maps=tuple(copies.values()), status=status)
-
-
-def _refs(status: JobRunStatus) -> Iterator[OutputRef]:
-    for row in status.tasks:
-        yield from row.output_refs.values()
-    yield from status.output_refs.values()
-    if status.artifacts is not None and status.artifacts.list_ref is not None:
-        yield status.artifacts.list_ref
 
 
 def _copy(snapshot: Snapshot, config_map: str, keys: list[str]) -> ConfigMapRequest:

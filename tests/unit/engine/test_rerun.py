@@ -1,6 +1,7 @@
 """`rerunOf`: what is taken over from an ended run, what runs again, and what is refused (contract §2, §4)."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from brood.api.jobrun import RerunRef, RunDefinitionRef
 from brood.api.status import TaskStatus
+from brood.engine.reconcile import plan
 from tests.unit.engine.definitions import Json, definitions
 from tests.unit.engine.driver import Driver
 from tests.unit.engine.outcomes import Outcome
@@ -80,6 +82,16 @@ def test_a_run_that_succeeded_is_taken_over_without_a_pod_and_one_of_that_in_tur
         "Succeeded", "Succeeded", [], [],
     )  # fmt: skip
     assert world.row("good", "third").taken_over == world.row("good", "again").taken_over
+
+
+def test_all_large_outputs_are_read_at_once() -> None:
+    world = played(FAILED, ENDS)
+    world.submit("again", rerun_of=RerunRef(name="run"))
+    world.step("again")
+    needs = plan(replace(world.snapshot("again"), values={}), world.now).needs
+    status = world.runs["run"].status
+    assert len(needs) == 2
+    assert set(needs) == {(ref.config_map, ref.key) for ref in (*status.output_refs.values(), *_refs(world, "run"))}
 
 
 def test_edges_routes_and_conditions_decide_what_would_start() -> None:

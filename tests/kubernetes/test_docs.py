@@ -16,6 +16,7 @@ def reader(kube: Cluster) -> Iterator[Arena]:
         yield made
 
 
+@pytest.mark.timeout(300)  # a reader reads
 @pytest.mark.parametrize(
     "page", [page for page in pages() if needs_cluster(page)], ids=lambda page: page.relative_to(PAGES).as_posix()
 )

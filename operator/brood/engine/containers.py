@@ -1,12 +1,13 @@
 """Container tasks and handlers: what a Pod, its wait and its end mean for the row (§1.1). `engine.podstart` asks for the Pods."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from brood.api.phases import TaskPhase
 from brood.api.reasons import TaskReason, WaitingReason
 from brood.engine import artifacts, outputs, retry
 from brood.engine.continueon import end_failed
-from brood.engine.deadline import overran
+from brood.engine.deadline import cut_short, killed_at_deadline, overran
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
 from brood.engine.plan import PodDeletion
@@ -117,14 +118,15 @@ def _settle(draft: Draft, node: Node, result: TaskResult, *, stopped: bool) -> N
     ended = result.finished_at or draft.now
     try:
         late = draft.stop == TaskReason.DEADLINE_EXCEEDED and stopped and result.reason is not None
-        if not node.handler and (late or overran(draft, ended)):
+        if not node.handler and (late or overran(draft, ended) or killed_at_deadline(draft, result)):
             _stop(draft, node, result, "the run's deadline passed")
         elif result.reason is None:
             _succeed(draft, node, result)
         elif stopped and draft.stop == TaskReason.TERMINATED:
             _stop(draft, node, result, result.message)
         else:
-            _failed(draft, node, result, ended)
+            early = cut_short(draft, node, result)
+            _failed(draft, node, replace(result, infrastructure=True) if early else result, ended)
     except outputs.NotNow:
         return
 

@@ -7,6 +7,7 @@ from brood.api.phases import TaskPhase
 from brood.api.reasons import TaskReason
 from brood.engine import artifacts, refusals
 from brood.engine.continueon import end_failed
+from brood.engine.deadline import remaining_seconds
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
 from brood.engine.render import merged_env, render_container, render_env, text_list
@@ -84,7 +85,7 @@ def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
         item=parent.item if draft.graph.implicit and parent else None,
         positional=_positional(draft),
         item_attempt=run.attempt if draft.graph.implicit else None,
-        timeout_seconds=handler_seconds(node) if node.handler else task.timeout_seconds,
+        timeout_seconds=_seconds(draft, node),
         artifacts=artifacts.rule(node, paths),
         artifact_sources=artifacts.sources(draft, scope, origin or node) if not node.handler else (),
         volume=artifacts.volume(draft, node, attempt),
@@ -93,6 +94,14 @@ def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
         pools=pool_names(task.pools, ctx, field=f"{field}.pools"),
         inputs_of=(parent.name, parent.uid) if origin and parent else None,
     )
+
+
+def _seconds(draft: Draft, node: Node) -> int | None:
+    """Return the time that the Pod gets: the task's, and no more than is left of the run's."""
+    if node.handler:
+        return handler_seconds(node)
+    limits = [one for one in (node.task.timeout_seconds, remaining_seconds(draft)) if one is not None]
+    return min(limits, default=None)
 
 
 def _positional(draft: Draft) -> tuple[str, ...] | None:

@@ -39,7 +39,7 @@ def outcome(life: Life) -> dict[str, Any]:
     for status in definitions.values():
         status.setdefault("activeRuns", 0)  # 0 is not written where nothing else was
     claims = Counter(life.place(_owner(life, one)) for one in life.store.list(Kind.CLAIM).items)
-    kept = dict(sorted(pods.items()))
+    kept = dict(sorted(pods.items())) if life.scenario.stays else {}
     return {"runs": runs, "pods": kept, "definitions": definitions, "claims": dict(claims)}
 
 

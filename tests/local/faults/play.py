@@ -70,6 +70,7 @@ class Scenario:
     users: Callable[["Life"], Coroutine[Any, Any, None]] | None = None
     config: Config = field(default_factory=Config)
     counts: bool = True
+    stays: bool = True  # which Pods stay is the same each time; not where kubelet and brood end one at one moment
     checks: bool = True  # look at every write: objects are what they should be
     expect: Mapping[str, str] = field(default_factory=dict)  # phases of runs, so that a scenario is what it says
 

@@ -186,7 +186,7 @@ STEERED: Final = (
     ),
     Scenario(
         "suspend-and-resume",
-        (definition(task("first"), task("second", "first"), activeDeadlineSeconds=int(LONG / 2)), run()),
+        (definition(task("first"), task("second", "first")), run()),
         ends(first=End(seconds=LONG)),
         _suspend,
         counts=False,
@@ -222,6 +222,7 @@ STEERED: Final = (
         (definition(task("long"), task("after", "long"), activeDeadlineSeconds=int(LONG)), run()),
         ends(long=End(seconds=3 * LONG)),
         counts=False,
+        stays=False,
         expect={"run-1#1": "Failed"},
     ),
     _RERUN,

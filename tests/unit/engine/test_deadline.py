@@ -68,11 +68,15 @@ def test_the_deadline_counts_from_admission_and_a_run_may_only_shorten_it() -> N
         assert world.row("a").completion_time == START + timedelta(seconds=seconds)
 
 
-def test_a_pod_has_the_time_of_its_task_only_because_a_kubelet_knows_of_no_suspension() -> None:
+def test_a_pod_gets_no_more_time_than_is_left_so_that_the_deadline_holds_while_no_operator_runs() -> None:
     world = begun(
-        "{activeDeadlineSeconds: 100, tasks: [{name: a, script: x}, {name: b, script: x, timeoutSeconds: 200}]}"
+        "{activeDeadlineSeconds: 100, tasks: [{name: a, script: x}, {name: b, script: x, dependsOn: [a], timeoutSeconds: 200}]}"
     )
-    assert [world.request(name).timeout_seconds for name in "ab"] == [None, 200]
+    assert world.request("a").timeout_seconds == 100
+    world.pass_time(40)
+    world.end_task("a", ok())
+    world.settle()
+    assert world.request("b").timeout_seconds == 60
 
 
 def test_what_had_ended_before_the_deadline_keeps_its_end_although_that_is_seen_later() -> None:

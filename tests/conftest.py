@@ -4,7 +4,10 @@
 """
 
 import os
+import re
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -58,14 +61,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.kwok)
 
 
-class _ByFileOnClusters(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
-    """Spreads tests one by one, but those that use a cluster file by file: a file's operators are started once."""
+class _ClustersApart(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """Spreads tests one by one, but one worker has all that want a real node, one all that want simulated ones alone.
+
+    So there are three clusters at the most: each takes a quarter of a processor while nothing happens in it.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.partition("::")[0] if nodeid.startswith(CLUSTER_TESTS) else nodeid
+        file = nodeid.partition("::")[0]
+        return _cluster_of(file) if file.startswith(CLUSTER_TESTS) else nodeid
+
+
+@cache
+def _cluster_of(file: str) -> str:
+    text = (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
+    asks = set(re.findall(r"\b(kube|real|kwok|simulation): (?:Cluster|Arena)\b", text))
+    return "simulated" if asks and asks <= {"kwok", "simulation"} else "real"
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Schedule `-n` workers; xdist's own groups are not kept by pytest 9."""
-    return _ByFileOnClusters(config, log)
+    return _ClustersApart(config, log)

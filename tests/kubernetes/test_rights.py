@@ -25,6 +25,10 @@ IN_AN_EMERGENCY: set[Right] = {
 """Rights that no request here is made of."""
 
 
+def _has_ended(arena: Arena, name: str) -> bool:
+    return any("completionTime" in one.object.get("status", {}) for one in arena.history.events("jobruns", name))
+
+
 @pytest.fixture(scope="module")
 def busy(kube: Cluster) -> Iterator[Arena]:
     """Give an arena in which an operator has done all that operators do, with a restart in between."""
@@ -36,7 +40,7 @@ def busy(kube: Cluster) -> Iterator[Arena]:
                 definition("edited", [{"name": "junction"}], description=str(edition)),
                 run(f"edited-{edition}", "edited", ttlSecondsAfterFinished=0),
             )
-            made.history.run_is(f"edited-{edition}", lambda one: "completionTime" in one.get("status", {}))
+            made.history.until(lambda: _has_ended(made, f"edited-{edition}"), "the end of a run that goes with it")  # noqa: B023
         late = script("late", "true", dependsOn=["pause"], when="{{ outputs.LARGE | length > 9 }}")
         kept = script("kept", "echo x > file.txt", artifacts=FILES)
         made.apply(

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -73,7 +73,13 @@ def at(options: ClusterOptions, work: Callable[[Reach], Awaitable[int]]) -> int:
 
 @asynccontextmanager
 async def _reached(options: ClusterOptions) -> AsyncIterator[Reach]:
-    _log_to_stderr()
+    with _logging_to_stderr():
+        async with _opened(options) as reach:
+            yield reach
+
+
+@asynccontextmanager
+async def _opened(options: ClusterOptions) -> AsyncIterator[Reach]:
     if isinstance(options, Where) and options.kept is not None:
         from brood.cli.kept import load  # noqa: PLC0415 - a cluster needs no local one, nor the other way round
 
@@ -104,10 +110,15 @@ def _explained(error: ApiError) -> str:
     return error.message
 
 
-def _log_to_stderr() -> None:
+@contextmanager
+def _logging_to_stderr() -> Iterator[None]:
     """Tell of a lost watch and the like, which is tried again, where results are not."""
     structlog.configure(
         processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()

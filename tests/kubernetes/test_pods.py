@@ -1,5 +1,6 @@
 """Built Pods on a real node, in a namespace that enforces the ``restricted`` Pod Security Standard."""
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from brood.cluster.parse import parse_pod
 from brood.layout import VolumeUse
 from brood.pods.build import build_pod
 from brood.pods.failure import is_ended, waiting
-from brood.pods.results import needs_log, read_result
+from brood.pods.results import lacks_result, needs_log, read_result
 from brood.views import ArtifactRule, ArtifactSource, PodRequest, PodView, TaskResult
 from tests.cluster.access import Cluster
 
@@ -103,16 +104,26 @@ class Lab:
         """Wait for the end of a Pod and return what became of it, as the controller does."""
         self._until(lambda: is_ended(self.view(name)), name)
         view = self.view(name)
-        asked = needs_log(view)
-        log = None
-        if asked is not None:
-            tail = -1 if asked.tail_lines is None else asked.tail_lines
-            limit = f"--limit-bytes={asked.limit_bytes}"
-            log = self.cluster.kubectl("logs", name, "-n", self.namespace, f"--tail={tail}", limit).encode()
+        log = self._log(view)
         result = read_result(view, log)
         patch = '{"metadata":{"finalizers":null}}'
         self.cluster.kubectl("patch", "pod", name, "-n", self.namespace, "--type=merge", "-p", patch)
         return result
+
+    def _log(self, view: PodView) -> bytes | None:
+        asked = needs_log(view)
+        if asked is None:
+            return None
+        tail = -1 if asked.tail_lines is None else asked.tail_lines
+        words = ["logs", view.meta.name, "-n", self.namespace, f"--tail={tail}", f"--limit-bytes={asked.limit_bytes}"]
+        log = b""
+        for _ in range(20):  # a runtime may write the end after the Pod's
+            with contextlib.suppress(UnicodeDecodeError):  # even of a character
+                log = self.cluster.kubectl(*words).encode()
+                if not lacks_result(view, log):
+                    return log
+            time.sleep(0.5)
+        return log
 
     def run(self, script: str | None, **changes: Any) -> TaskResult:
         """Run a Pod to its end."""

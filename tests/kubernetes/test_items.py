@@ -22,6 +22,7 @@ HOSTILE = [
 ]
 LONG = "ä" * 50_000  # 100 KB
 DIGEST = 'printf %s "$1" | sha256sum; test ! -e /brood/work/x'
+CHATTY = 'yes "line of $1" | head -n 4000'  # 40 KB at once, for the log, just before the end
 RETRIED = 'test "$1" != 2 || test "$BROOD_ATTEMPT" = 2 || exit 7; test "$1" != 3 || exit 9'
 
 
@@ -68,6 +69,7 @@ def _scene() -> dict[str, list[Object]]:
         "squares": [over([3, 1, 2])],
         "mixed": [over([4, "x", 6, "y", 5], continueOn={"failure": True}), script("then", "true", dependsOn=["each"])],
         "retried": [script("each", RETRIED, parallel={"items": [1, 2, 3]}, retryPolicy=policy)],
+        "chatty": [script("each", CHATTY, parallel={"items": [*range(8)]}, output="LINES")],
         "hostile": [script("each", DIGEST, parallel={"items": [*HOSTILE, LONG]}, output="SUM")],
         **{form: _listed(command) for form, (command, _) in FORMS.items()},
     }
@@ -120,6 +122,11 @@ def test_d5_hostile_items_arrive_byte_exact_and_execute_nothing(played: Arena) -
     assert found["summary"]["succeeded"] == len(HOSTILE) + 1
     sums = [one["SUM"].split()[0] for one in found["outputs"]]
     assert sums == [hashlib.sha256(text.encode()).hexdigest() for text in (*HOSTILE, LONG)]
+
+
+def test_outputs_written_to_the_log_all_at_once_come_back_whole(played: Arena) -> None:
+    found = [one["LINES"].splitlines() for one in aggregate(played, "chatty", "LINES")["outputs"]]
+    assert found == [[f"line of {index}"] * 4000 for index in range(8)]
 
 
 def test_d12_successes_only_are_in_outputs_and_dependents_run(played: Arena) -> None:

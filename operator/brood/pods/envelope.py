@@ -74,6 +74,12 @@ class Envelope:
             at += size
         return Sections(*found)
 
+    def is_lost(self, log: bytes) -> bool:
+        """Whether the frame is not in the log from its first to its last line; else others wrote into it."""
+        mark = self.nonce.encode()
+        start = log.find(b"\n" + mark + b"\n")
+        return start < 0 or log.find(b"\n" + mark + b".\n", start) < 0
+
     def salvaged(self) -> Sections | None:
         """Return what is certain of a damaged message: the end of stderr may have been cut within a character."""
         output, files = self.shipped[0] + self.shipped[1], self.shipped[3]

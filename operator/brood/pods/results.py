@@ -126,10 +126,13 @@ def _damaged(envelope: Envelope, log: bytes | None) -> TaskResult:
     if not envelope.in_log:
         message = "an output, or the name of an artifact, is not UTF-8 without NUL"
         return TaskResult(TaskReason.OUTPUT_INVALID, message=message)
-    if log is None:
-        message = "the script ended well, but its outputs were lost with the Pod's log"
+    if log is None or envelope.is_lost(log):
+        how = "with the Pod's log" if log is None else "at the end of the Pod's log, which the container runtime cut"
+        message = f"the script ended well, but its outputs were lost {how}"
         return TaskResult(TaskReason.NODE_LOST, message=message, infrastructure=True)
-    return TaskResult(TaskReason.OUTPUT_INVALID, message="the outputs are not whole in the Pod's log")
+    return TaskResult(
+        TaskReason.OUTPUT_INVALID, message="a process that the script left wrote into its outputs in the Pod's log"
+    )
 
 
 def _last(envelope: Envelope, log: bytes | None) -> bytes:

@@ -168,6 +168,8 @@ else
 	printf '\n%s\n' "$BROOD_n"
 	[ "$BROOD_l" ] && cat $BROOD_l
 	printf '\n%s\n' "$BROOD_n."
+	# Some time after the exit containerd drops what is still in its pipes: give it a start. A file loses nothing.
+	[ -f /dev/stdout ] || { sleep 0.5 || sleep 1; } 2>/dev/null
 fi
 [ $BROOD_r = 0 ] && exit $BROOD_e
 [ $BROOD_r = - ] && exit 1

@@ -172,8 +172,11 @@ def test_a_simulated_pod_that_says_nothing_has_succeeded() -> None:
 
 def test_outputs_that_are_lost_with_the_log_are_no_fault_of_the_script() -> None:
     pod = ended_pod(0, "brood1 n0nce 0 c 5000 0 0 0 4\n", nonce="n0nce")
-    lost, broken = read_result(pod, None), read_result(pod, b"something else")
-    assert (lost.reason, lost.infrastructure) == (TaskReason.NODE_LOST, True)
+    cut = b"\nn0nce\n" + b"x" * 4000
+    for log in (None, b"", b"something else\n", cut, cut + b"\nn0nc"):
+        lost = read_result(pod, log)
+        assert (lost.reason, lost.infrastructure) == (TaskReason.NODE_LOST, True)
+    broken = read_result(pod, cut + b"\nn0nce.\n")
     assert (broken.reason, broken.infrastructure) == (TaskReason.OUTPUT_INVALID, False)
 
 

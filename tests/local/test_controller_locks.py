@@ -1,8 +1,6 @@
 """Concurrency keys under storms, lost answers and restarts: never too many holders, at any event of a watch."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ from brood.cluster.local.cluster import LocalCluster
 from brood.cluster.port import Forbidden, Kind, Manifest
 from tests import manifests
 from tests.unit.controller.faults import FaultyPort, Verdict, Write
-from tests.unit.controller.world import controlled, end_pod, ended, local, phase, until, until_true
+from tests.unit.controller.world import beside, controlled, end_pod, ended, local, phase, until, until_true
 
 RUNS = 20
 ONE_TASK = [{"name": "do", "container": {"image": "busybox", "command": ["true"]}}]
@@ -31,15 +29,7 @@ class Watcher:
         self.order: list[str] = []
         self._active: set[str] = set()
 
-    @asynccontextmanager
-    async def on(self, cluster: LocalCluster) -> AsyncIterator["Watcher"]:
-        task = asyncio.create_task(self._follow(cluster))
-        try:
-            yield self
-        finally:
-            task.cancel()
-
-    async def _follow(self, cluster: LocalCluster) -> None:
+    async def follow(self, cluster: LocalCluster) -> None:
         async for event in cluster.watch(Kind.JOB_RUN, resource_version="0"):
             name = event.object.get("metadata", {}).get("name", "")
             if _admitted(event.object) and name not in self.order:
@@ -61,7 +51,8 @@ async def test_o3_a_storm_of_one_key_never_has_more_active_runs_than_allowed(tmp
     async def slow(write: Write) -> None:
         await asyncio.sleep(0.01 if write.verb == "status" else 0)
 
-    async with local(tmp_path) as cluster, Watcher().on(cluster) as seen:
+    seen = Watcher()
+    async with local(tmp_path) as cluster, beside(seen.follow(cluster)):
         await cluster.create(Kind.JOB_DEFINITION, _definition(maxActiveRuns=allowed))
         async with controlled(FaultyPort(cluster, pause=slow)):
             for number in range(RUNS):
@@ -85,7 +76,8 @@ async def test_two_runs_planned_at_the_same_moment_do_not_both_enter(tmp_path: P
             planned.append(write.name)
             await gate.wait()
 
-    async with local(tmp_path, run_pods=False) as cluster, Watcher().on(cluster) as seen:
+    seen = Watcher()
+    async with local(tmp_path, run_pods=False) as cluster, beside(seen.follow(cluster)):
         await cluster.create(Kind.JOB_DEFINITION, _definition())
         async with controlled(FaultyPort(cluster, pause=hold)):
             await cluster.create(Kind.JOB_RUN, manifests.run("a"))
@@ -99,7 +91,8 @@ async def test_two_runs_planned_at_the_same_moment_do_not_both_enter(tmp_path: P
 
 
 async def test_an_admission_whose_answer_is_lost_keeps_its_slot(tmp_path: Path) -> None:
-    async with local(tmp_path, run_pods=False) as cluster, Watcher().on(cluster) as seen:
+    seen = Watcher()
+    async with local(tmp_path, run_pods=False) as cluster, beside(seen.follow(cluster)):
         lost: list[int] = []
 
         def judge(write: Write) -> Verdict:
@@ -139,7 +132,8 @@ async def test_an_admission_that_was_refused_gives_its_slot_back(tmp_path: Path)
 
 
 async def test_a_restarted_operator_neither_leaks_nor_forgets_a_slot(tmp_path: Path) -> None:
-    async with local(tmp_path, run_pods=False) as cluster, Watcher().on(cluster) as seen:
+    seen = Watcher()
+    async with local(tmp_path, run_pods=False) as cluster, beside(seen.follow(cluster)):
         await cluster.create(Kind.JOB_DEFINITION, _definition())
         await cluster.create(Kind.JOB_RUN, manifests.run("a"))
         async with controlled(cluster):

@@ -3,8 +3,6 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from brood.cluster.local.cluster import LocalCluster
 from brood.cluster.port import Kind, Manifest, NotFound
 from tests import manifests
 from tests.unit.controller.faults import FaultyPort, Write
-from tests.unit.controller.world import QUICK, controlled, end_pod, ended, local, phase, until_true
+from tests.unit.controller.world import QUICK, beside, controlled, end_pod, ended, local, phase, until_true
 
 Task = dict[str, Any]
 
@@ -30,15 +28,7 @@ class Node:
         self.most: Counter[str] = Counter()
         self._live: dict[str, list[str]] = {}
 
-    @asynccontextmanager
-    async def on(self, cluster: LocalCluster) -> AsyncIterator["Node"]:
-        task = asyncio.create_task(self._follow(cluster))
-        try:
-            yield self
-        finally:
-            task.cancel()
-
-    async def _follow(self, cluster: LocalCluster) -> None:
+    async def follow(self, cluster: LocalCluster) -> None:
         ends = []
         async for event in cluster.watch(Kind.POD, resource_version="0"):
             name, status = event.object["metadata"]["name"], event.object.get("status") or {}
@@ -91,7 +81,7 @@ async def test_random_trees_that_share_keys_pools_and_limits_all_end(tmp_path: P
     rng = random.Random(seed)  # noqa: S311 - it decides nothing but the test
     config = replace(QUICK, max_runs=rng.randint(1, 2), max_pods=rng.randint(1, 2), pools={"a": 2})
     node, names = Node(), [f"run-{number}" for number in range(5)]
-    async with local(tmp_path, run_pods=False) as cluster, node.on(cluster):
+    async with local(tmp_path, run_pods=False) as cluster, beside(node.follow(cluster)):
         for depth in range(3):
             key = {
                 "key": rng.choice(["x", "y"]),
@@ -113,7 +103,7 @@ async def test_the_limit_of_runs_is_of_roots_never_of_their_children(tmp_path: P
     """A root that holds the last place would else wait for its children, and these for its place."""
     calls = [{"name": "call", "run": {"definitionRef": {"name": "child"}}}]
     work = [{"name": "work", "container": {"image": "busybox", "command": ["true"]}}]
-    async with local(tmp_path, run_pods=False) as cluster, Node().on(cluster):
+    async with local(tmp_path, run_pods=False) as cluster, beside(Node().follow(cluster)):
         await cluster.create(Kind.JOB_DEFINITION, manifests.definition("child", tasks=work))
         await cluster.create(Kind.JOB_DEFINITION, manifests.definition(tasks=calls))
         async with controlled(cluster, replace(QUICK, max_runs=1)):

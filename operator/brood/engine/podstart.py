@@ -56,7 +56,7 @@ def pod_name(draft: Draft, node: Node, attempt: int) -> str:
 def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
     scope, origin = pod_scope(draft)
     task, run = node.task, draft.run
-    ctx, field = context(scope), f"handlers.{node.name}" if node.handler else f"tasks[{node.name}]"
+    ctx, field = context(scope), _field(node)
     small, large = upstream_outputs(scope, None if node.handler else (origin or node))
     paths = text_list(task.artifacts.paths if task.artifacts else (), ctx, field=f"{field}.artifacts.paths")
     parent = run.spec.parent_ref
@@ -94,6 +94,10 @@ def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
         pools=pool_names(task.pools, ctx, field=f"{field}.pools"),
         inputs_of=(parent.name, parent.uid) if origin and parent else None,
     )
+
+
+def _field(node: Node) -> str:
+    return f"handlers.{node.name}" if node.handler else f"tasks[{node.name}]"
 
 
 def _seconds(draft: Draft, node: Node) -> int | None:

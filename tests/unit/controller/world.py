@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,16 @@ async def controlled(port: Port, config: Config = QUICK, **more: Any) -> AsyncIt
 async def local(directory: Path, *, run_pods: bool = True) -> AsyncIterator[LocalCluster]:
     async with LocalCluster(directory, run_pods=run_pods) as cluster:
         yield cluster
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Let something go on while a test does."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 async def until(cluster: Port, kind: Kind, name: str, holds: Callable[[Manifest], bool]) -> Manifest:

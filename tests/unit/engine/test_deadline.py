@@ -2,23 +2,7 @@
 
 from datetime import timedelta
 
-from brood.views import PodRequest, TaskResult
-from tests.unit.engine.world import START, World, begun, by_task, deleted, exits, ok, played
-
-
-def waiting(spec: str) -> World:
-    """Return a world whose Pods do not start."""
-    world = World(pods_wait=True)
-    world.define(spec)
-    world.submit()
-    world.settle()
-    return world
-
-
-def never(_: PodRequest) -> TaskResult | None:
-    """Let Pods go on for ever."""
-    return None
-
+from tests.unit.engine.world import START, World, begun, by_task, deleted, exits, never, ok, played
 
 DEADLINE = """
 activeDeadlineSeconds: 100

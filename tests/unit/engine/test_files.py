@@ -6,7 +6,7 @@ import pytest
 
 from brood.api.reasons import TaskReason, WaitingReason
 from brood.views import ClaimView, Meta, PodRequest, TaskResult
-from tests.unit.engine.world import START, World, begun, by_task, exits, fails, kept, ok, played
+from tests.unit.engine.world import START, World, begun, by_task, exits, fails, kept, ok, played, waiting
 
 
 def sources(world: World, task: str, run: str = "run") -> list[tuple[str, str, tuple[str, ...] | None]]:
@@ -84,13 +84,8 @@ def test_what_a_failed_task_found_is_not_listed_if_it_keeps_files_on_success() -
 
 
 def test_a_pod_that_finds_no_node_because_its_volume_is_not_bound_says_so() -> None:
-    world = World(pods_wait=True)
-    world.define("{tasks: [{name: a, script: x, artifacts: {paths: [f]}}]}")
-    world.submit()
-    world.settle()
-    name = world.live_pod("a")
-    world.pods[name] = replace(world.pods[name], waiting=(WaitingReason.UNSCHEDULABLE, "unbound claim"))
-    world.settle()
+    world = waiting("{tasks: [{name: a, script: x, artifacts: {paths: [f]}}]}")
+    world.keep_waiting("a", WaitingReason.UNSCHEDULABLE, "unbound claim")
     assert world.row("a").reason == "Unschedulable"
     assert world.claim is not None
     world.claim = replace(world.claim, phase="Pending", message="no storage class")
@@ -99,13 +94,8 @@ def test_a_pod_that_finds_no_node_because_its_volume_is_not_bound_says_so() -> N
 
 
 def test_a_pod_waits_for_a_claim_of_ones_own_that_is_not_there_yet() -> None:
-    world = World(pods_wait=True)
-    world.define("{artifacts: {claimName: mine}, tasks: [{name: a, script: x, artifacts: {paths: [f]}}]}")
-    world.submit()
-    world.settle()
-    name = world.live_pod("a")
-    world.pods[name] = replace(world.pods[name], waiting=(WaitingReason.UNSCHEDULABLE, "not found"))
-    world.settle()
+    world = waiting("{artifacts: {claimName: mine}, tasks: [{name: a, script: x, artifacts: {paths: [f]}}]}")
+    world.keep_waiting("a", WaitingReason.UNSCHEDULABLE, "not found")
     told = ("ArtifactVolumePending", "claim mine does not exist")
     assert (world.row("a").reason, world.row("a").message) == told
     assert world.claim is None
@@ -139,23 +129,18 @@ def test_pods_that_mount_a_claim_of_ones_own_share_a_node_only_where_it_asks_for
     ],
 )
 def test_a_pod_for_which_the_node_of_its_volume_has_no_room_says_so(modes: str, said: str, reason: str) -> None:
-    world = World(pods_wait=True)
-    world.define(f"{{artifacts: {{accessModes: {modes}}}, tasks: [{{name: a, script: x, artifacts: {{paths: [f]}}}}]}}")
-    world.submit()
-    world.settle()
+    world = waiting(
+        f"{{artifacts: {{accessModes: {modes}}}, tasks: [{{name: a, script: x, artifacts: {{paths: [f]}}}}]}}"
+    )
     assert world.claim is not None
     world.claim = replace(world.claim, phase="Bound")
-    name, words = world.live_pod("a"), f"0/3 nodes are available: {said}"
-    world.pods[name] = replace(world.pods[name], waiting=(WaitingReason.UNSCHEDULABLE, words))
-    world.settle()
+    words = f"0/3 nodes are available: {said}"
+    world.keep_waiting("a", WaitingReason.UNSCHEDULABLE, words)
     assert (world.row("a").reason, world.row("a").message) == (reason, words)
 
 
 def test_a_pod_whose_volume_somebody_deleted_before_it_started_gets_another() -> None:
-    world = World(pods_wait=True)
-    world.define("{tasks: [{name: a, script: x, artifacts: {paths: [f]}}]}")
-    world.submit()
-    world.settle()
+    world = waiting("{tasks: [{name: a, script: x, artifacts: {paths: [f]}}]}")
     name = world.live_pod("a")
     world.pods[name] = replace(world.pods[name], waiting=(WaitingReason.UNSCHEDULABLE, "claim not found"))
     lost = world.claim
@@ -169,10 +154,7 @@ def test_a_pod_whose_volume_somebody_deleted_before_it_started_gets_another() ->
 
 def test_a_pod_that_has_not_started_when_its_volume_is_deleted_fails() -> None:
     """The claim does not go while ended Pods name it: waiting for another one would have no end."""
-    world = World(pods_wait=True)
-    world.define("{tasks: [{name: a, script: x, artifacts: {paths: [f]}}, {name: b, script: x}]}")
-    world.submit()
-    world.settle()
+    world = waiting("{tasks: [{name: a, script: x, artifacts: {paths: [f]}}, {name: b, script: x}]}")
     name = world.live_pod("a")
     assert world.claim is not None
     world.claim = replace(world.claim, meta=replace(world.claim.meta, deleting=True))
@@ -184,10 +166,7 @@ def test_a_pod_that_has_not_started_when_its_volume_is_deleted_fails() -> None:
 
 
 def test_a_pod_that_only_mounts_the_volume_waits_for_another_as_well() -> None:
-    world = World(pods_wait=True)
-    world.define("{tasks: [{name: a, script: x, artifacts: {paths: [f]}}, {name: b, dependsOn: [a], script: x}]}")
-    world.submit()
-    world.settle()
+    world = waiting("{tasks: [{name: a, script: x, artifacts: {paths: [f]}}, {name: b, dependsOn: [a], script: x}]}")
     world.start_pod(world.live_pod("a"))
     world.end_task("a", kept("f"))
     world.settle()

@@ -3,7 +3,7 @@
 import pytest
 
 from brood.views import TaskResult
-from tests.unit.engine.world import START, World, begun, deleted, exits, ok, stopped
+from tests.unit.engine.world import START, World, begun, deleted, exits, ok, stopped, waiting
 
 LOCAL = "definitions: [{name: l, tasks: [{name: x, script: x}, {name: y, script: x, dependsOn: [x]}]}]"
 
@@ -90,10 +90,7 @@ def test_o11_a_task_in_back_off_is_cancelled_at_once() -> None:
 
 
 def test_a_pod_that_waits_for_its_start_is_an_attempt_that_goes_on() -> None:
-    world = World(pods_wait=True)
-    world.define("{tasks: [{name: a, script: x}]}")
-    world.submit()
-    world.settle()
+    world = waiting("{tasks: [{name: a, script: x}]}")
     world.shutdown("run")
     world.settle()
     assert world.row("a").phase == "Pending"

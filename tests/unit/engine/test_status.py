@@ -7,7 +7,7 @@ import pytest
 from brood.api.phases import RunPhase
 from brood.api.reasons import WaitingReason
 from brood.views import PodRequest, TaskResult
-from tests.unit.engine.world import START, World, begun, by_task, exits, ok, played
+from tests.unit.engine.world import START, World, begun, by_task, exits, ok, played, waiting
 
 TWO = "{tasks: [{name: a, script: x}, {name: b, script: x, continueOn: {failure: true}}]}"
 LOCAL = "definitions: [{name: l, tasks: [{name: x, script: x, RULE}]}]"
@@ -177,13 +177,8 @@ def test_a_message_has_at_most_256_characters_in_one_line() -> None:
 
 
 def test_a_waiting_run_says_why_in_one_line() -> None:
-    world = World(pods_wait=True)
-    world.define("{tasks: [{name: a, script: x}]}")
-    world.submit()
-    world.settle()
-    name = world.live_pod("a")
-    world.pods[name] = replace(world.pods[name], waiting=(WaitingReason.UNSCHEDULABLE, "0/3 nodes fit"))
-    world.settle()
+    world = waiting("{tasks: [{name: a, script: x}]}")
+    world.keep_waiting("a", WaitingReason.UNSCHEDULABLE, "0/3 nodes fit")
     assert world.runs["run"].status.message == "task a: Unschedulable: 0/3 nodes fit"
     assert world.condition("Reconciling") == ("True", "Running", "task a: Unschedulable: 0/3 nodes fit")
 

@@ -3,8 +3,7 @@
 import pytest
 
 from brood.engine.reconcile import plan
-from brood.views import PodRequest
-from tests.unit.engine.world import World, begun, deleted, exits, ok, stopped
+from tests.unit.engine.world import begun, deleted, exits, never, ok, stopped, waiting
 
 LOCAL = "definitions: [{name: l, tasks: [{name: x, script: x}, {name: y, script: x, dependsOn: [x]}]}]"
 
@@ -50,10 +49,7 @@ def test_a_pod_that_had_failed_before_it_was_stopped_has_failed() -> None:
 
 
 def test_a_pod_that_never_started_is_stopped_too() -> None:
-    world = World(pods_wait=True)
-    world.define("{tasks: [{name: a, script: x}]}")
-    world.submit()
-    world.settle()
+    world = waiting("{tasks: [{name: a, script: x}]}")
     world.shutdown("run", "Terminate")
     world.settle()
     world.end_task("a", deleted())
@@ -168,10 +164,6 @@ def test_items_that_an_interrupt_cancelled_before_the_deadline_make_the_run_canc
     spec = "{activeDeadlineSeconds: 100, tasks: [{name: p, script: x, parallel: {items: [a, b], maxConcurrent: 1}}]}"
     world = stopped(spec)
     world.pass_time(100)
-
-    def never(_: PodRequest) -> None:
-        return None
-
     world.play(never)
     assert (world.row("p").phase, world.row("p").reason) == ("Failed", "DeadlineExceeded")
     assert world.phase() == "Cancelled"

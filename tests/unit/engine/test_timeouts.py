@@ -5,23 +5,7 @@ from datetime import timedelta
 import pytest
 
 from brood.api.reasons import WaitingReason
-from brood.views import PodRequest, TaskResult
-from tests.unit.engine.world import START, World, begun, deleted, exits, ok, played
-
-
-def waiting(spec: str) -> World:
-    """Return a world whose Pods do not start."""
-    world = World(pods_wait=True)
-    world.define(spec)
-    world.submit()
-    world.settle()
-    return world
-
-
-def never(_: PodRequest) -> TaskResult | None:
-    """Let Pods go on for ever."""
-    return None
-
+from tests.unit.engine.world import START, begun, deleted, exits, never, ok, played, waiting
 
 # --- of a Pod ---
 

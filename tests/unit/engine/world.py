@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from brood.api.phases import RunPhase
-from brood.api.reasons import TaskReason
+from brood.api.reasons import TaskReason, WaitingReason
 from brood.api.status import TaskStatus
 from brood.engine.reconcile import plan
 from brood.views import PodRequest, RunView, TaskResult
@@ -28,9 +28,11 @@ __all__ = [
     "fails",
     "in_turn",
     "kept",
+    "never",
     "ok",
     "played",
     "stopped",
+    "waiting",
 ]
 
 
@@ -43,6 +45,12 @@ class World(Carrier):
     def start_pod(self, name: str) -> None:
         """Let a Pending Pod run."""
         self.set_pod(name, phase="Running", started_at=self.now)
+
+    def keep_waiting(self, task: str, reason: WaitingReason, message: str) -> None:
+        """Let the live Pod of a task say what it waits for."""
+        name = self.live_pod(task)
+        self.pods[name] = replace(self.pods[name], waiting=(reason, message))
+        self.settle()
 
     def end(self, pod: str, result: TaskResult) -> None:
         """End a Pod."""
@@ -176,6 +184,20 @@ def begun(spec: str | dict[str, Any], **run: Any) -> World:
     world.submit(**run)
     world.settle()
     return world
+
+
+def waiting(spec: str | dict[str, Any]) -> World:
+    """Return a world in which one run of that definition has begun, whose Pods do not start."""
+    world = World(pods_wait=True)
+    world.define(spec)
+    world.submit()
+    world.settle()
+    return world
+
+
+def never(_: PodRequest) -> TaskResult | None:
+    """Let Pods go on for ever."""
+    return None
 
 
 def played(spec: str | dict[str, Any], outcome: Outcome | None = None, **run: Any) -> World:

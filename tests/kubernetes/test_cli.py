@@ -1,107 +1,12 @@
 """The command line against a real API server: what it says of runs there, and what it does to them."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from tests.kubernetes.arenas import Arena, definition, fresh, run, script, simulated
-
-BROOD = [sys.executable, "-c", "from brood.cli.app import main; main()"]
-SECONDS = 60
-
-
-def brood(where: Arena, *words: str, code: int = 0) -> str:
-    """Run a command to its end and return what it printed."""
-    done = subprocess.run(
-        [*BROOD, *words, f"--kubeconfig={where.cluster.kubeconfig}", f"--namespace={where.namespace}"],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def answers(where: Arena, name: str) -> dict[str, dict[str, Any]]:
-    """Return what `brood why` says, by path."""
-    return {one["path"]: one for one in json.loads(brood(where, "why", name, "-o", "json"))}
-
-
-def waits(where: Arena, name: str, task: str, reason: str) -> dict[str, Any]:
-    """Wait until a row says so, and return what `brood why` says of it."""
-    where.history.run_is(
-        name, lambda one: any(row.get("reason") == reason for row in one.get("status", {}).get("tasks", []))
-    )
-    return answers(where, name)[f"{name}/{task}"]
-
-
-def ended(where: Arena, name: str) -> None:
-    brood(where, "terminate", name)
-    brood(where, "wait", name, "--timeout", "50s", code=1)
-
-
-def test_why_names_what_a_queued_run_waits_for(simulation: Arena) -> None:
-    name = fresh()
-    tasks = [simulated("main", seconds=60)]
-    simulation.apply(definition(name, tasks, concurrency={"key": name, "maxActiveRuns": 1}), run(f"{name}-1", name))
-    simulation.history.run_is(f"{name}-1", lambda one: one.get("status", {}).get("phase") == "Running")
-    simulation.apply(run(f"{name}-2", name))
-    simulation.history.run_is(f"{name}-2", lambda one: one.get("status", {}).get("phase") == "Queued")
-    queued = answers(simulation, f"{name}-2")[f"{name}-2"]
-    assert queued["reason"] == "Queued"
-    assert f"{name}-1" in queued["message"]
-    for one in (f"{name}-2", f"{name}-1"):
-        ended(simulation, one)
-
-
-def test_why_names_maxactivetasks_suspended_and_the_tasks_before(simulation: Arena) -> None:
-    tasks = [simulated("a", seconds=60), simulated("b", seconds=60), simulated("c", dependsOn=["a"])]
-    name = simulation.run(tasks, maxActiveTasks=1)
-    assert waits(simulation, name, "b", "MaxActiveTasks")["wayOut"]
-    told = answers(simulation, name)[f"{name}/c"]
-    assert (told["reason"], told["message"]) == ("WaitsForTasks", "waits for a")
-    assert "suspended" in brood(simulation, "suspend", name)
-    simulation.history.run_is(name, lambda one: one["status"]["phase"] == "Suspended")
-    assert answers(simulation, name)[name]["wayOut"] == "brood resume"
-    assert "resumed" in brood(simulation, "resume", name)
-    ended(simulation, name)
-
-
-def test_why_names_quota_and_back_off(simulation: Arena) -> None:
-    simulation.kubectl("create", "quota", "none", "--hard=pods=0")
-    try:
-        simulation.cluster.kubectl(
-            "wait", "-n", simulation.namespace, "quota/none", "--for=jsonpath={.status.hard.pods}=0", "--timeout=20s"
-        )
-        name = simulation.run([simulated("main", seconds=1)])
-        assert "exceeded quota" in waits(simulation, name, "main", "QuotaExceeded")["message"]
-        ended(simulation, name)
-    finally:
-        simulation.kubectl("delete", "quota", "none")
-    retried = simulation.run([simulated("main", code=3, retryPolicy={"limit": 1, "intervalSeconds": 300})])
-    assert "exit code 3" in waits(simulation, retried, "main", "RetryBackoff")["message"]
-    ended(simulation, retried)
-
-
-def test_why_names_maxconcurrent_and_what_the_items_wait_for(simulation: Arena) -> None:
-    nowhere = {"spec": {"nodeSelector": {"disk": "none-such"}}}
-    fan = {"name": "fan", "container": {"image": "alpine", "command": ["true"]}, "podTemplate": nowhere}
-    name = simulation.run([{**fan, "parallel": {"items": ["a", "b", "c", "d"], "maxConcurrent": 3}}])
-    assert waits(simulation, name, "fan", "MaxConcurrent")["message"] == "maxConcurrent: 3 items run"
-    simulation.history.until(
-        lambda: (
-            f"{name}/fan[0-2]" in (found := answers(simulation, name))
-            and found[f"{name}/fan[0-2]"]["reason"] == "Unschedulable"
-        ),
-        "three items that no node takes",
-    )
-    ended(simulation, name)
+from tests.kubernetes.commandline import answers, brood
 
 
 def test_a_file_is_submitted_watched_and_told_about(simulation: Arena, tmp_path: Path) -> None:

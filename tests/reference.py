@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from brood.api.reasons import DefinitionReason, Reason, RunReason, TaskReason, WaitingReason
+from brood.cli.remedies import remedy
 from brood.controller import series
 from tests import clireference
 
@@ -117,19 +118,31 @@ SECTIONS: Final[dict[str, type[Reason]]] = {
     "A run ended": RunReason,
     "A definition": DefinitionReason,
 }
-"""Headings of the page, and the reasons below each; what to do is written by hand."""
+SEE: Final[dict[Reason, str]] = {
+    TaskReason.POD_FORBIDDEN: "[Pods](how-to/pods.md)",
+    TaskReason.OUTPUT_TOO_LARGE: "[files](how-to/files.md)",
+    TaskReason.NOT_ROUTED: "[which task runs when](tasks.md)",
+    RunReason.TASK_FAILED: "[running again](rerun.md)",
+}
 
 
 def troubles(page: str) -> str:
-    """Return the page of reasons with their meaning as the code has it."""
-    lines = []
-    meanings: dict[str, str] = {}
+    """Return the page of reasons with its tables as the code has them; what stands around them is written by hand."""
+    lines: list[str] = []
+    heading = ""
     for line in page.splitlines():
-        if line.startswith("## "):
-            meanings = {str(one): text(one.description) for one in SECTIONS.get(line[3:], ())}
-        row = re.fullmatch(r"\| `(\w+)` \|[^|]*\|(.*)\|", line)
-        lines.append(f"| `{row[1]}` | {meanings[row[1]]} |{row[2]}|" if row and row[1] in meanings else line)
+        heading = line[3:] if line.startswith("## ") else heading
+        if heading not in SECTIONS or not line.startswith("|"):
+            lines.append(line)
+        elif line.startswith("| ---"):
+            rows = ((f"`{one}`", text(one.description), _to_do(one)) for one in SECTIONS[heading])
+            lines += table(("reason", "what it means", "what to do"), rows).splitlines()
     return "\n".join(lines) + "\n"
+
+
+def _to_do(reason: Reason) -> str:
+    see = f" See {SEE[reason]}." if reason in SEE else ""
+    return (remedy(reason).replace("|", "\\|") or "Nothing.") + see
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {

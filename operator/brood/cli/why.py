@@ -9,6 +9,7 @@ from brood.api.phases import RunPhase, TaskPhase
 from brood.api.reasons import ConditionType, DefinitionReason, RunReason, TaskReason, WaitingReason
 from brood.api.status import TaskStatus
 from brood.cli.forest import Children, Forest, Key
+from brood.cli.remedies import known, remedy
 from brood.cli.rows import Predecessors, items_text, waiting_for
 from brood.cli.wording import one_line
 from brood.engine.ranges import IndexRanges
@@ -17,31 +18,18 @@ from brood.views import RunView
 WAITS_FOR_TASKS: Final = "WaitsForTasks"
 """No reason of the API: a task before this one has not ended; nothing stands in a row for it."""
 
-_WAYS_OUT: Final[Mapping[str, str]] = {
-    WaitingReason.QUEUED: "it starts by itself; `brood interrupt` a holder, or raise maxActiveRuns or priority",
-    WaitingReason.QUOTA_EXCEEDED: "free something, or raise the quota: kubectl describe quota",
-    WaitingReason.NAMESPACE_LIMIT: "it goes on when others end; the limits are --max-runs and --max-pods of the operator",
-    WaitingReason.ARTIFACT_VOLUME_PENDING: "look at the claim's events: kubectl describe pvc; is there a StorageClass?",
-    WaitingReason.ARTIFACT_VOLUME_LIMIT: "delete ended runs that keep volumes, or raise --max-volumes of the operator",
-    WaitingReason.ARTIFACT_VOLUME_NODE_FULL: "free room on that node, or use artifacts.accessModes: [ReadWriteMany]",
-    WaitingReason.UNSCHEDULABLE: "ask for less in resources, drop a nodeSelector, or add nodes",
-    WaitingReason.IMAGE_PULL: "check the image's name and imagePullSecrets; imagePullTimeoutSeconds gives up",
-    WaitingReason.RETRY_BACKOFF: "nothing to do; `brood logs` shows the attempt that failed",
-    WaitingReason.SUSPENDED: "brood resume",
-    WaitingReason.MAX_ACTIVE_TASKS: "it starts when another task ends; raise maxActiveTasks",
-    WaitingReason.MAX_CONCURRENT: "the other items start as these end; raise parallel.maxConcurrent",
-    WaitingReason.POOL_FULL: "it starts when a slot is free; --pool of the operator says how many there are",
-    WaitingReason.DEFINITION_NOT_FOUND: "apply the definition, or correct the name",
-    TaskReason.EXIT_CODE: "`brood logs` shows what it wrote",
-    DefinitionReason.INVALID_SPEC: "correct the definition: brood lint names the line",
-}
-
 _REPEATING: Final = ("", TaskReason.CHILD_FAILED)
 """What a row with child runs says that they say better."""
 
-_MEANINGS: Final[Mapping[str, str]] = {
-    str(one): one.description for reasons in (DefinitionReason, TaskReason, RunReason, WaitingReason) for one in reasons
-} | {WAITS_FOR_TASKS: "Tasks before it have not ended.", TaskReason.DEADLINE_EXCEEDED: "A time limit passed."}
+_LIVE: Final = (RunPhase.PENDING, RunPhase.QUEUED, RunPhase.RUNNING, RunPhase.SUSPENDED)
+_KUBELETS: Final = (
+    "The kubelet's own word for why the container does not start.",
+    "The message names the Secret, ConfigMap or volume that is missing; `kubectl describe pod` has more.",
+)
+_OTHERS: Final[Mapping[str, tuple[str, str]]] = {
+    WAITS_FOR_TASKS: ("Tasks before it have not ended.", ""),
+    "InternalError": ("A defect of brood.", "The operator's log has the traceback; it tries again by itself."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +40,27 @@ class Why:
     phase: str
     reason: str = ""
     message: str = ""
+    is_run: bool = False
     count: int = 0
 
     @property
     def meaning(self) -> str:
-        """What the reason means; "" for one that is the kubelet's own."""
-        return _MEANINGS.get(self.reason, "")
+        """What the reason means."""
+        return self._told[0]
 
     @property
     def way_out(self) -> str:
         """What can be done."""
-        return _WAYS_OUT.get(self.reason, "")
+        return self._told[1]
+
+    @property
+    def _told(self) -> tuple[str, str]:
+        live = self.phase in _LIVE
+        kinds = (WaitingReason, DefinitionReason) if live else (RunReason,) if self.is_run else (TaskReason,)
+        reason = known(self.reason, *kinds)
+        if reason is not None:
+            return reason.description, remedy(reason)
+        return _OTHERS.get(self.reason, _KUBELETS if live and self.reason and not self.is_run else ("", ""))
 
     def to_json(self) -> dict[str, Any]:
         """Return the form of ``-o json``."""
@@ -96,7 +94,7 @@ class _Walk:
                 below += self.task(run, row, f"{path}/{row.name}", waits.get(row.name, ()))
             for row in run.status.handlers:
                 below += self.task(run, row, f"{path}/{row.name} (handler)", ())
-        own = Why(path, phase, *_verdict(run))
+        own = Why(path, phase, *_verdict(run), is_run=True)
         if path == self.top or not below or own.reason not in ("", RunReason.TASK_FAILED):
             yield own
         yield from below
@@ -114,14 +112,17 @@ class _Walk:
 
     def items(self, children: Iterable[RunView], path: str) -> Iterator[Why]:
         """Yield one answer for all items that wait for the same thing at the same place."""
-        groups: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
+        groups: dict[tuple[str, str, str, bool], list[tuple[int, str]]] = {}
         for child in children:
             for one in self.run(child, ""):
                 where = "" if child.spec.definition_ref.task else one.path  # a container body's only task is the item
-                groups.setdefault((where, one.phase, one.reason), []).append((child.index or 0, one.message))
-        for (where, phase, reason), found in groups.items():
+                groups.setdefault((where, one.phase, one.reason, one.is_run), []).append(
+                    (child.index or 0, one.message)
+                )
+        for (where, phase, reason, is_run), found in groups.items():
             indexes = sorted({index for index, _ in found})
-            yield Why(f"{path}[{IndexRanges(indexes)}]{where}", phase, reason, found[0][1], len(indexes))
+            place = f"{path}[{IndexRanges(indexes)}]{where}"
+            yield Why(place, phase, reason, found[0][1], is_run=is_run, count=len(indexes))
 
 
 def _matters(run: RunView, child: RunView) -> bool:

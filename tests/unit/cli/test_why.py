@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from brood.api.reasons import WaitingReason
+from brood.api.reasons import RunReason, TaskReason, WaitingReason
 from brood.cli.forest import Forest, key_of
 from brood.cli.why import Why, why
 from tests.unit.cli.objects import job_run, task
@@ -112,6 +112,27 @@ def test_an_invalid_definition_is_named_with_the_way_out() -> None:
     [answer] = answers(job_run("root", "Pending", conditions=stalled, message="d: spec.tasks[0]: no"))
     assert (answer.reason, answer.message) == ("InvalidSpec", "d: spec.tasks[0]: no")
     assert "brood lint" in answer.way_out
+
+
+def test_a_word_of_the_kubelet_is_told_as_its_own() -> None:
+    message = 'secret "database" not found'
+    root = job_run("root", tasks=[task("a", "Pending", reason="CreateContainerConfigError", message=message)])
+    told = answers(root)[-1]
+    assert (told.reason, told.message) == ("CreateContainerConfigError", message)
+    assert "kubelet" in told.meaning
+    assert "Secret" in told.way_out
+
+
+def test_one_word_means_what_it_means_for_a_run_or_a_task_while_it_waits_or_at_its_end() -> None:
+    missing = {"reason": "DefinitionNotFound", "message": "no JobDefinition child"}
+    meanings = {
+        answers(job_run("root", tasks=[task("a", "Pending", **missing)]))[-1].meaning,
+        answers(job_run("root", "Failed", tasks=[task("a", "Failed", **missing)]))[-1].meaning,
+        answers(job_run("root", "Failed", conditions=[condition("Succeeded", "DefinitionNotFound", "no", "False")]))[
+            0
+        ].meaning,
+    }
+    assert meanings == {one.DEFINITION_NOT_FOUND.description for one in (WaitingReason, TaskReason, RunReason)}
 
 
 def test_of_a_failed_run_only_what_failed_by_itself_is_told() -> None:

@@ -1,8 +1,8 @@
 """The programs of the control plane and the node, built with Go from pinned modules and kept in the cache.
 
-`gomod/` holds a module per source, with the checksums of everything it is built from. A build lands in a directory
-named after the hash of that module and the way it is built, so that a change builds anew and two checkouts share what
-is equal.
+`gomod/` holds a module per source, with the checksums of everything it is built from; `gitops` is a program of ours over
+the libraries of Flux and Argo CD. A build lands in a directory named after the hash of that module and the way it is
+built, so that a change builds anew and two checkouts share what is equal.
 """
 
 import fcntl
@@ -38,8 +38,8 @@ class Source:
     def directory(self) -> Path:
         """Where its programs are once built; the name changes with everything that they are built from."""
         digest = hashlib.sha256(repr((self.programs, self.ldflags)).encode())
-        for name in ("go.mod", "go.sum"):
-            digest.update((HERE / "gomod" / self.module / name).read_bytes())
+        for path in sorted((HERE / "gomod" / self.module).iterdir()):
+            digest.update(path.read_bytes())
         return cache() / "bin" / f"{self.module}-{digest.hexdigest()[:12]}"
 
     @property
@@ -61,6 +61,7 @@ SOURCES = (
         },
         ldflags=KUBERNETES_LDFLAGS,
     ),
+    Source(module="gitops", programs={"gitops": "."}),  # after kubernetes, with which it shares packages
 )
 
 

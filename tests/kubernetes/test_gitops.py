@@ -5,7 +5,7 @@ import yaml
 
 from tests.cluster.access import KubectlError
 from tests.cluster.places import PROJECT
-from tests.kstatus import kstatus
+from tests.gitops import kstatus
 from tests.kubernetes.arenas import Arena
 from tests.kubernetes.history import Object
 

@@ -1,8 +1,7 @@
 """What waits for runs and definitions on a real API server: `kubectl wait`, and kstatus by its generations."""
 
 from tests.cluster.access import Cluster
-from tests.gitops import flux
-from tests.kstatus import kstatus
+from tests.gitops import flux, kstatus
 from tests.kubernetes.arenas import Arena, definition, fresh, run, simulated
 
 

@@ -9,8 +9,7 @@ import pytest
 from brood.api.phases import RunPhase
 from brood.cluster.local.cluster import LocalCluster
 from brood.cluster.port import Kind, Manifest
-from tests.gitops import Argo, flux
-from tests.kstatus import kstatus
+from tests.gitops import Argo, flux, kstatus
 from tests.manifests import definition, run
 from tests.unit.controller.world import controlled, ended, local, phase, until
 
@@ -174,11 +173,11 @@ async def test_argo_cd_starts_a_run_of_a_definition(tmp_path: Path) -> None:
     plain["metadata"]["namespace"] = "default"
     [asked] = ARGO.act(plain, "run")
     assert asked["operation"] == "create"
-    name = asked["resource"]["metadata"]["name"]
     async with local(tmp_path) as cluster, controlled(cluster):
         await cluster.create(Kind.JOB_DEFINITION, plain)
-        await cluster.create(Kind.JOB_RUN, asked["resource"])
-        assert (await ended(cluster, name))["status"]["phase"] == "Succeeded"
+        made = [await cluster.create(Kind.JOB_RUN, asked["resource"]) for _ in range(2)]
+        for one in made:
+            assert (await ended(cluster, one["metadata"]["name"]))["status"]["phase"] == "Succeeded"
 
 
 async def _apply(cluster: LocalCluster, wanted: Manifest) -> None:

@@ -18,7 +18,7 @@ from brood.engine.validate import problems
 DEFAULT_NAMESPACE: Final = "default"
 NAME_LENGTH: Final = 63
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_KINDS: Final = ("JobDefinition", "JobRun")
+KINDS: Final = ("JobDefinition", "JobRun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +135,9 @@ def _envelope(document: Document) -> Iterator[Finding]:
         yield finding(document, "", "", f"an object has apiVersion, kind, metadata and spec; this is {what}")
         return
     kind, version = value.get("kind"), value.get("apiVersion")
-    if kind not in _KINDS:
+    if kind not in KINDS:
         message = "kind is missing" if kind is None else f"kind {kind} is none that brood runs"
-        yield finding(document, "", "kind", f"{message}; allowed: {', '.join(_KINDS)}")
+        yield finding(document, "", "kind", f"{message}; allowed: {', '.join(KINDS)}")
     elif version != API_VERSION:
         message = "apiVersion is missing" if version is None else f"apiVersion {version} is not known"
         yield finding(document, str(kind), "apiVersion", f"{message}; it must be {API_VERSION}")

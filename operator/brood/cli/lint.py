@@ -10,9 +10,9 @@ from brood.cli.advice import advise
 from brood.cli.advice.parts import Advice
 from brood.cli.bundle import Definition, read_bundle
 from brood.cli.findings import Finding, InputRefusedError, Severity
-from brood.cli.manifests import load_documents
 from brood.cli.positions import locate, locate_in_text
 from brood.cli.references import check_references
+from brood.cli.sift import sift
 from brood.cli.wording import plural
 
 EXIT_FINDINGS: Final = 1
@@ -21,11 +21,15 @@ EXIT_UNREADABLE: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found, sorted by place, in how many objects; ``readable`` is False where the files could not even be read."""
+    """What was found, sorted by place, in how many objects; ``readable`` is False where the files could not even be read.
+
+    ``skipped`` says in a few words what is not brood's.
+    """
 
     findings: Sequence[Finding]
     objects: int
     readable: bool = True
+    skipped: str = ""
 
     def count(self, severity: Severity) -> int:
         """Return the number of findings of a severity."""
@@ -40,17 +44,17 @@ class Report:
 
 
 def lint(sources: Sequence[str]) -> Report:
-    """Check files. Definitions that they name may be elsewhere."""
+    """Check files. Definitions that they name may be elsewhere, and kinds of others are skipped."""
     try:
-        documents = load_documents(sources)
+        sifted = sift(sources)
     except InputRefusedError as refused:
         return Report(sorted(refused.findings), 0, readable=False)
-    bundle = read_bundle(documents)
+    bundle = read_bundle(sifted.documents)
     found = {*bundle.findings, *check_references(bundle, complete=False)}
     for definition in bundle.definitions:
         if definition.sound:
             found.update(_advice(definition))
-    return Report(sorted(found), len(documents))
+    return Report(sorted(found), len(sifted.documents), skipped=sifted.told)
 
 
 def _advice(definition: Definition) -> Iterator[Finding]:
@@ -77,10 +81,13 @@ def as_text(report: Report) -> str:
         for noun, severity in (("error", Severity.ERROR), ("warning", Severity.WARNING), ("advice", Severity.ADVICE))
         if (count := report.count(severity))
     ]
-    lines.append(", ".join(counts) if counts else f"{plural(report.objects, 'object')}, nothing wrong")
+    told = ", ".join(counts) if counts else f"{plural(report.objects, 'object')}, nothing wrong"
+    lines.append(f"{told}; {report.skipped}" if report.skipped else told)
     return "\n".join(lines)
 
 
 def as_json(report: Report) -> str:
     """Return one JSON object on one line."""
-    return orjson.dumps({"objects": report.objects, "findings": [one.to_json() for one in report.findings]}).decode()
+    skipped = {"skipped": report.skipped} if report.skipped else {}
+    findings = [one.to_json() for one in report.findings]
+    return orjson.dumps({"objects": report.objects, **skipped, "findings": findings}).decode()

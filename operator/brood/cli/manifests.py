@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -27,46 +28,63 @@ def load_documents(sources: Sequence[str]) -> list[Document]:
         With everything that cannot be read; it is not raised at the first of several bad files.
     """
     documents: list[Document] = []
-    findings: list[Finding] = []
-    read: set[Path] = set()
-    for source in sources:
-        try:
-            files = _files_of(source)
-        except InputRefusedError as refused:
-            findings += refused.findings
-            continue
-        for file in files:
-            if file != STDIN and Path(file).resolve() in read:
-                continue
-            read.add(Path(file).resolve())
-            try:
-                documents += _flattened(_documents_of(file))
-            except InputRefusedError as refused:
-                findings += refused.findings
-    if findings:
-        raise InputRefusedError(findings)
+    with refusals() as findings:
+        for file, _ in files_of(sources, findings):
+            with noted(findings):
+                documents += documents_of(file)
     return documents
 
 
-def _files_of(source: str) -> list[str]:
-    path = Path(source)
-    if source == STDIN:
-        return [source]
-    if not path.exists():
-        raise InputRefusedError([Finding(source, 0, 0, "", "", "no such file or directory")])
-    return [str(file) for file in _manifests_in(path)] if path.is_dir() else [source]
+@contextmanager
+def refusals() -> Iterator[list[Finding]]:
+    """Give a list, and refuse the input at the end if anything is in it."""
+    findings: list[Finding] = []
+    yield findings
+    if findings:
+        raise InputRefusedError(findings)
+
+
+@contextmanager
+def noted(findings: list[Finding]) -> Iterator[None]:
+    """Note what cannot be read, and go on."""
+    try:
+        yield
+    except InputRefusedError as refused:
+        findings += refused.findings
+
+
+def files_of(sources: Sequence[str], findings: list[Finding]) -> Iterator[tuple[str, str | None]]:
+    """Yield the files of the sources, each once, with the directory that stands for it if it is not named itself."""
+    read: set[Path] = set()
+    for source in sources:
+        path = Path(source)
+        if source == STDIN or path.is_file():
+            files: list[tuple[str, str | None]] = [(source, None)]
+        elif path.is_dir() and (found := _manifests_in(path)):
+            files = [(str(file), source) for file in found]
+        else:
+            missing = (
+                f"no {', '.join(SUFFIXES)} file in this directory" if path.is_dir() else "no such file or directory"
+            )
+            findings.append(Finding(source, 0, 0, "", "", missing))
+            continue
+        for file, directory in files:
+            if file == STDIN or Path(file).resolve() not in read:
+                read.add(Path(file).resolve())
+                yield file, directory
 
 
 def _manifests_in(directory: Path) -> list[Path]:
-    files = sorted(
+    return sorted(
         file
         for file in directory.iterdir()
         if file.suffix in SUFFIXES and not file.name.startswith(".") and not file.is_dir()
     )
-    if not files:
-        message = f"no {', '.join(SUFFIXES)} file in this directory"
-        raise InputRefusedError([Finding(str(directory), 0, 0, "", "", message)])
-    return files
+
+
+def documents_of(file: str) -> list[Document]:
+    """Read the documents of a file or of standard input; raises `InputRefusedError`."""
+    return [*_flattened(_documents_of(file))]
 
 
 def _documents_of(file: str) -> list[Document]:

@@ -27,9 +27,13 @@ def lint(
     Errors are what the operator and brood run refuse. Warnings are what most likely was not meant, such as a template
     in a script or a task that can never start. Advice is what could be better, such as an image without a version.
 
+    Objects of other kinds, and files of a directory that hold no objects, are skipped and named at the end.
+
     For example:
 
       brood lint manifests/
+
+      kustomize build overlays/prod | brood lint -
 
       brood lint --strict -o sarif pipeline.yaml > pipeline.sarif
 

@@ -14,10 +14,11 @@ from brood.cli.graph.model import Drawing, drawing_of
 from brood.cli.graph.svg import as_svg
 from brood.cli.graph.text import as_text
 from brood.cli.graphs import Graphs
-from brood.cli.manifests import STDIN, SUFFIXES, load_documents
+from brood.cli.manifests import STDIN, SUFFIXES
 from brood.cli.options import PictureFormat
 from brood.cli.reach import Reach
 from brood.cli.rows import task_detail
+from brood.cli.sift import sift
 from brood.cli.tree import ascii_only
 from brood.cluster.port import Kind, NotFound
 from brood.engine.graph import compile_graph
@@ -31,7 +32,7 @@ def is_file(source: str) -> bool:
 
 def of_file(source: str, *, definition: str | None, local: str | None) -> Drawing:
     """Return the drawing of a definition in a file; raises `InputRefusedError` where it has errors."""
-    bundle = read_bundle(load_documents([source]))
+    bundle = read_bundle(sift([source]).documents)
     if bundle.findings:
         raise InputRefusedError(bundle.findings)
     return _of_definition(choose_definition(bundle, definition).spec, local)

@@ -19,7 +19,8 @@ _HEAD = """# The command line
 ![The same by night, its items unfolded](../pictures/report-dark.png)
 
 States have words beside signs and colours, so that one can grep for them; `--no-color` or NO_COLOR leaves colours out, and where the terminal has no UTF-8 signs are
-ASCII. `brood --install-completion` completes commands, options and names of runs.
+ASCII. `brood --install-completion` has the shell complete commands, options and names of runs, tasks and definitions; for `kubectl brood` kubectl's own
+completion does (`kubectl_complete-brood` is installed beside `kubectl-brood`; options stand behind the command: `kubectl brood tree -n team`).
 
 ## Exit codes
 

@@ -77,7 +77,29 @@ def test_wait_and_watch_return_at_once_with_the_result(kept: Path) -> None:
 
 
 def test_what_is_not_there_is_named_with_the_way_out(kept: Path, tmp_path: Path) -> None:
-    assert brood("tree", "demo", kept=kept) == (2, "JobRun demo is not in namespace default; there are: demo-1\n")
+    assert brood("tree", "x", kept=kept) == (2, "JobRun x is not in namespace default; there are: demo-1\n")
+    assert brood("tree", "demo", kept=kept) == (2, "JobRun demo is not in namespace default; did you mean demo-1?\n")
+    for words in (["logs", "demo-1"], ["logs", "-f", "demo-1"]):
+        assert brood(*words, "spilt", kept=kept) == (2, "JobRun demo-1 has no task spilt; did you mean split?\n")
+    assert brood("tree", "-n", "empty", kept=kept) == (0, "no runs in namespace empty\n")
     code, text = brood("tree", kept=tmp_path)
     assert code == 2
     assert f"{tmp_path} holds no ended run" in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        (["w"], "watch wait why :4"),
+        (["tree", "--kept", "{kept}", "de"], "demo-1 :4"),
+        (["logs", "--kept", "{kept}", "demo-1", ""], "split fan after :4"),
+        (["lint", "exam"], ":0"),
+        (["tree", "--kept", "{kept}", "none-such"], ":0"),
+    ],
+)
+def test_kubectl_completes_the_plugin_with_names_of_the_cluster(kept: Path, typed: list[str], offered: str) -> None:
+    """As kubectl asks it: https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins, `kubectl_complete-brood`."""
+    command = [sys.executable, "-c", "from brood.cli.app import complete_for_kubectl; complete_for_kubectl()"]
+    words = [one.replace("{kept}", str(kept)) for one in typed]
+    done = subprocess.run([*command, *words], capture_output=True, text=True, check=True)
+    assert (done.stdout.split(), done.stderr) == (offered.split(), "")

@@ -4,8 +4,11 @@ What a command needs is imported when it runs, so that ``brood --help`` is quick
 Kubernetes client.
 """
 
+import io
 import os
+import shlex
 import sys
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -65,6 +68,21 @@ for command in (
     operator,
 ):
     app.command()(command)
+
+
+def complete_for_kubectl() -> None:
+    """Complete ``kubectl brood WORD…``; the entry point of ``kubectl_complete-brood``, which kubectl asks.
+
+    It answers with a line for each word that fits, and whether the shell may offer files where there is none.
+    """
+    *words, begun = sys.argv[1:] or [""]
+    told = {"COMP_WORDS": shlex.join(["brood", *words, begun]), "COMP_CWORD": str(len(words) + 1)}
+    os.environ.update(told, _BROOD_COMPLETE="complete_bash")
+    said = io.StringIO()
+    with redirect_stdout(said), suppress(SystemExit):
+        app(prog_name="brood")
+    found = [line for line in said.getvalue().splitlines() if line]
+    print("\n".join([*found, ":4" if found else ":0"]))
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from brood.cli.display import console_on
 from brood.cli.findings import CommandError
 from brood.cli.following import below, following
 from brood.cli.places import Places
-from brood.cli.reach import Reach
+from brood.cli.reach import Reach, there_are
 from brood.cli.wording import printable
 from brood.cluster.informer import Informer
 from brood.cluster.parse import parse_pod
@@ -31,6 +31,7 @@ _WIDEST: Final = 40
 async def logs(reach: Reach, name: str, task: str | None, *, follow: bool, tail: int | None, no_color: bool) -> int:
     """Print the logs of a run's Pods: one after the other, or with ``follow`` as they come, to the end of the run."""
     run = await reach.run(name)
+    _check_task(run, task)
     reader = _Reader(reach, Places(reach, name), task, _Printer(console_on(sys.stdout, no_color=no_color)), tail)
     await reader.places.learn(below(run, items=True))
     if follow:
@@ -154,11 +155,16 @@ class _Printer:
         self._console.print(Text.assemble((origin, colour), printable(text)), soft_wrap=True)
 
 
+def _check_task(run: Manifest, task: str | None) -> None:
+    """Refuse a task that the run has not; one that has not begun has no rows yet."""
+    status = run.get("status") or {}
+    names = [row["name"] for row in (*(status.get("tasks") or ()), *(status.get("handlers") or ()))]
+    if names and task is not None and task.split("/")[0].split("[")[0] not in names:
+        told = there_are(names, task, none="")
+        raise CommandError(f"JobRun {run['metadata']['name']} has no task {task}; {told}")
+
+
 def _explain_nothing(run: Manifest, task: str | None) -> None:
-    name, rows = run["metadata"]["name"], (run.get("status") or {}).get("tasks") or []
-    names: Sequence[str] = [row["name"] for row in rows]
-    if task is not None and task.split("/")[0].split("[")[0] not in names:
-        there = f"there are: {', '.join(names)}" if names else "it has none yet"
-        raise CommandError(f"JobRun {name} has no task {task}; {there}")
+    name = run["metadata"]["name"]
     which = f"task {task} of JobRun {name}" if task else f"JobRun {name}"
     print(f"{which} has no Pods: none has started, or podRetention let them go; see brood why {name}", file=sys.stderr)

@@ -29,7 +29,9 @@ async def tree(reach: Reach, name: str | None, *, items: bool, output: ObjectFor
     """Print the tree of a run, or a line for each root run of the namespace."""
     now = datetime.now(UTC)
     rows = await _roots(reach, now) if name is None else await _tree(reach, name, now, items=items)
-    if output is ObjectFormat.TEXT:
+    if output is ObjectFormat.TEXT and not rows:
+        print(f"no runs in namespace {reach.namespace}", file=sys.stderr)
+    elif output is ObjectFormat.TEXT:
         console = console_on(sys.stdout, no_color=no_color)
         console.print(render(rows, ascii_only=ascii_only(console)))
     elif output is ObjectFormat.NAME:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from brood.cli.completion import complete_run
+from brood.cli.completion import complete_definition, complete_run
 
 
 class Format(StrEnum):
@@ -110,7 +110,11 @@ class SubmitOptions:
 
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="FILE|DEFINITION", help="Files as for brood run, or a JobDefinition of the cluster."),
+        typer.Argument(
+            metavar="FILE|DEFINITION",
+            help="Files as for brood run, or a JobDefinition of the cluster.",
+            autocompletion=complete_definition,
+        ),
     ]
     params: Params = None
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the run. Default: made up.")] = None

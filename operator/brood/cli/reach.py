@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Final, Protocol
 
 import structlog
@@ -16,6 +17,8 @@ from brood.cli.options import ClusterOptions, Where
 from brood.cluster.port import ApiError, Forbidden, Kind, Manifest, NotFound, Port, Unavailable
 
 _NAMES_SHOWN: Final = 8
+_UNAUTHORIZED: Final = "Unauthorized"
+"""The whole message of a 401."""
 _UNKNOWN_KIND: Final = ("could not find the requested resource", "404 page not found")
 
 
@@ -50,10 +53,19 @@ class Reach:
             if any(words in error.message for words in _UNKNOWN_KIND):
                 raise
         listing = await self.port.list(kind, namespace=self.namespace, labels=labels)
-        names = sorted(one["metadata"]["name"] for one in listing.items)
-        more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-        there = f"there are: {', '.join(names[:_NAMES_SHOWN])}{more}" if names else f"there is none; {hint}"
-        raise CommandError(f"{kind} {name} is not in namespace {self.namespace}; {there}")
+        names = [one["metadata"]["name"] for one in listing.items]
+        raise CommandError(f"{kind} {name} is not in namespace {self.namespace}; {there_are(names, name, none=hint)}")
+
+
+def there_are(names: Iterable[str], wanted: str, *, none: str) -> str:
+    """Say which names are there: those that are near to the one that was wanted, else the first."""
+    known = sorted(names)
+    if not known:
+        return f"there is none; {none}"
+    if near := get_close_matches(wanted, known):
+        return f"did you mean {' or '.join(near)}?"
+    more = f" and {len(known) - _NAMES_SHOWN} more" if len(known) > _NAMES_SHOWN else ""
+    return f"there are: {', '.join(known[:_NAMES_SHOWN])}{more}"
 
 
 def at(options: ClusterOptions, work: Callable[[Reach], Awaitable[int]]) -> int:
@@ -105,6 +117,8 @@ def _explained(error: ApiError) -> str:
         )
     if isinstance(error, Forbidden):
         return f"{error.message}; ask for that right, or choose a namespace with -n"
+    if error.message == _UNAUTHORIZED:
+        return "the API server does not accept the credentials (401): log in again, or see --kubeconfig and --context"
     if isinstance(error, Unavailable):
         return f"the API server gives no answer: {error.message}; see --kubeconfig and --context"
     return error.message

@@ -123,16 +123,16 @@ async def test_a_task_or_item_is_picked(
 async def test_the_result_that_the_runner_puts_into_the_log_is_left_out(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage.pod("pppp", "root", "big", nonce="abcd")
+    stage.pod("pppp", "root", "split", nonce="abcd")
     for _ in range(2):
         stage.write("pppp", b"first", b"mine", b"abcd", b"NAME=", b"x" * 100, b"abcd.", b"last")
-    assert await shown(stage, "big", capsys=capsys, tail=3) == ["big | first", "big | mine", "big | last"]
+    assert await shown(stage, "split", capsys=capsys, tail=3) == ["split | first", "split | mine", "split | last"]
 
 
 async def test_a_task_that_does_not_exist_is_named_with_those_that_do(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(CommandError, match="JobRun root has no task spilt; there are: split, fan, sub"):
+    with pytest.raises(CommandError, match="JobRun root has no task spilt; did you mean split"):
         await shown(stage, "spilt", capsys=capsys)
     assert await shown(stage, "fan/4", capsys=capsys) == []
 

@@ -87,7 +87,7 @@ async def test_a_definition_of_the_cluster_is_run_by_its_name(reach: Reach, tmp_
 @pytest.mark.parametrize(
     ("source", "params", "said"),
     [
-        ("hallo", [], "JobDefinition hallo is not in namespace team; there are: hello"),
+        ("hallo", [], "JobDefinition hallo is not in namespace team; did you mean hello?"),
         ("hello", [], "missing required param WHO"),
         ("hello", ["WHO=x", "WHOM=y"], "WHOM"),
         ("./hallo.yaml", [], "no such file"),

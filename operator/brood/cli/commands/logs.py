@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from brood.cli.completion import complete_task
 from brood.cli.optiongroups import with_groups
 from brood.cli.options import NoColor, RunName, Where
 
@@ -15,7 +16,9 @@ def logs(
     task: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TASK[/INDEX]]", help="Only that task or item, and what is below it; a path: sub/build."
+            metavar="[TASK[/INDEX]]",
+            help="Only that task or item, and what is below it; a path: sub/build.",
+            autocompletion=complete_task,
         ),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,

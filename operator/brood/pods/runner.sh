@@ -7,10 +7,11 @@
 # and would reach the script changed. Those with two underscores come from the Pod's environment and are gone before the
 # script starts.
 
-# The verbs of $BROOD__SETUP, which pods/inputs.py writes.
-brood_env() { for BROOD_i; do eval "printf %s \"\$$BROOD_i\"" >"$BROOD_c/$BROOD_i"; done; }
-brood_text() { printf %s "$2" >"$BROOD_c/$1"; }
-brood_file() { cat "$2" >"$BROOD_c/$1"; }
+# The verbs of $BROOD__SETUP, which pods/inputs.py writes. Where there is no room for them the script does not start: half
+# a value, or half a script, is another one.
+brood_env() { for BROOD_i; do eval "printf %s \"\$$BROOD_i\"" >"$BROOD_c/$BROOD_i" || exit 1; done; }
+brood_text() { printf %s "$2" >"$BROOD_c/$1" || exit 1; }
+brood_file() { cat "$2" >"$BROOD_c/$1" || exit 1; }
 # A value of unknown size: a variable too, if it is small enough.
 brood_ref() {
 	brood_file "$@"
@@ -60,7 +61,7 @@ BROOD_c=$BROOD_INPUTS BROOD_t=$1 BROOD_o=$2 BROOD_n=$BROOD__NONCE BROOD_f=$BROOD
 BROOD_p= BROOD_s= BROOD_r=- BROOD_e= BROOD_z=1
 trap 'BROOD_s=1; brood_stop' TERM INT
 cd "$BROOD_c"
-printf '%s\n' "$BROOD__SCRIPT" >.script
+printf '%s\n' "$BROOD__SCRIPT" >.script || exit 1
 for BROOD_i in .stdout .output .stderr .files; do : >$BROOD_i; done
 set --
 eval "$BROOD__SETUP"
@@ -124,7 +125,11 @@ if [ "$BROOD_r$BROOD_e" = - ]; then
 			} &
 			BROOD_s=$!
 		fi
-		wait $BROOD_w
+		for BROOD_i in $BROOD_w; do
+			wait $BROOD_i
+			# tee could not write (its words are in the log): what there is of an output is not the output.
+			[ "$?$BROOD_o$BROOD_r" = "1${BROOD_o:-.}0" ] && BROOD_r=1
+		done
 		kill -KILL $BROOD_s
 		: 3<>.3 4<>.4
 		wait $BROOD_l
@@ -161,10 +166,10 @@ for BROOD_i in "$2 .stdout" "$5 .output" "$8 .stderr" "${11} .files"; do
 	[ ${BROOD_i% *} != 0 ] && [ ${BROOD_i% *} -le 1048576 ] && BROOD_l="$BROOD_l ${BROOD_i#* }"
 done
 if [ $(($2 + $5 + $8 + ${11} + ${#BROOD_x} + 9)) -le 2048 ]; then
-	echo "$BROOD_x 0" >"$BROOD_t"
+	echo "$BROOD_x 0" >"$BROOD_t" || BROOD_e=1
 	[ "$BROOD_l" ] && cat $BROOD_l >>"$BROOD_t"
 else
-	echo "$BROOD_x $(($1 + $4 + $7 + ${10} + 3))" >"$BROOD_t"
+	echo "$BROOD_x $(($1 + $4 + $7 + ${10} + 3))" >"$BROOD_t" || BROOD_e=1
 	printf '\n%s\n' "$BROOD_n"
 	[ "$BROOD_l" ] && cat $BROOD_l
 	printf '\n%s\n' "$BROOD_n."

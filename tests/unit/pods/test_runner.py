@@ -184,3 +184,43 @@ def test_a_script_may_remove_what_it_was_given(sandbox: Sandbox) -> None:
         'rm -rf "$BROOD_OUTPUT" "$BROOD_INPUTS"/*; cd /; rm -r "$BROOD_WORKDIR"; echo done', capture_stdout=True
     )
     assert (outcome.result.reason, outcome.result.stdout) == (None, "done")
+
+
+FULL = "No space left on device"
+
+
+@pytest.fixture(params=[shell for shell in SHELLS if shell != "busybox"])  # whose tee is built in
+def full(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
+    """Give a machine whose tee says that there is no room for what it is to keep."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "tee").write_text(f'#!/bin/sh\ncat >/dev/null\necho "tee: {FULL}"\nexit 1\n')
+    (tmp_path / "full" / "tee").chmod(0o755)
+    sandbox = Sandbox(tmp_path, request.param)
+    sandbox.path = f"{tmp_path}/full:{sandbox.path}"
+    return sandbox
+
+
+def test_an_output_that_there_was_no_room_for_fails_the_task_instead_of_being_empty(full: Sandbox) -> None:
+    outcome = full.run("echo value", capture_stdout=True)
+    assert outcome.result.reason is TaskReason.EXIT_CODE
+    assert (outcome.code, outcome.result.exit_code) == (1, 1)
+    assert FULL in outcome.result.message
+
+
+def test_a_failure_keeps_its_exit_code_where_there_was_no_room_for_an_output(full: Sandbox) -> None:
+    assert full.run("exit 7", capture_stdout=True).result.exit_code == 7
+
+
+@pytest.mark.parametrize("value", ["short", "long " * 9000])
+def test_a_script_does_not_start_without_room_for_its_params(sandbox: Sandbox, value: str) -> None:
+    link = f'ln -s /dev/full "{sandbox.layout.paths("", "encode-42-split-abc", None).control}/P"'
+    outcome = sandbox.run("touch started", params=(("P", value),), setup=link)
+    assert not (sandbox.work / "started").exists()
+    assert outcome.result.reason is TaskReason.EXIT_CODE
+
+
+def test_a_result_that_there_was_no_room_for_is_no_success(sandbox: Sandbox) -> None:
+    message = Path(sandbox.layout.paths("", "encode-42-split-abc", None).termination_log)
+    outcome = sandbox.run("echo value", setup=f'ln -s /dev/full "{message}"', capture_stdout=True)
+    assert outcome.result.reason is TaskReason.EXIT_CODE
+    assert outcome.result.stdout is None

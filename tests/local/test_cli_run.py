@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -331,6 +332,68 @@ def test_a_closed_pipe_stops_everything(here: Directory) -> None:
     process.stdout.close()
     with process:
         assert process.wait(timeout=TIMEOUT) == 1
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_standard_stream_is_none_of_the_run_s_business(here: Directory, closed: str) -> None:
+    file = here.write(
+        definition(
+            "d",
+            "    - {name: a, script: 'if read -r x; then exit 9; fi; touch \"$TO\"'}\n",
+            f"  env: [{{name: TO, value: {here.path}/done}}]\n",
+        )
+    )
+    done = here.done(["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *BROOD, "run", file])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (here.path / "done").exists()
+
+
+@pytest.mark.parametrize("words", [["run"], ["run", "-o", "json"], ["lint"]])
+def test_a_result_that_cannot_be_written_is_one_sentence_and_exit_code_1(here: Directory, words: list[str]) -> None:
+    file = here.write(HELLO.replace("required: true", "default: me"))
+    done = here.done(["/bin/sh", "-c", 'exec "$@" >/dev/full', "sh", *BROOD, *words, file])
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "what is printed cannot be written: No space left on device"
+    assert "Traceback" not in done.stderr
+
+
+def test_what_the_terminal_s_encoding_lacks_is_written_by_its_number(here: Directory) -> None:
+    here.environment["PYTHONIOENCODING"] = "latin-1"
+    done = here.brood("run", here.write(definition("d", "    - {name: a, script: 'echo ☃ >&2; exit 3'}\n")))
+    assert done.returncode == 1
+    assert "\\u2603" in done.stdout
+    assert done.stderr == ""
+
+
+def test_files_are_found_also_where_the_current_directory_is_gone(here: Directory) -> None:
+    here.write(HELLO)
+    (here.path / "gone").mkdir()
+    command = ["/bin/sh", "-c", 'cd gone; rmdir ../gone; exec "$@"', "sh", *BROOD]
+    done = here.done([*command, "run", "../a.yaml", "-p", "WHO=me"])
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def little_room() -> Iterator[Path]:
+    """Give a directory on a disk that is soon full."""
+    with tempfile.TemporaryDirectory() as place:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place], check=False).returncode != 0:
+            pytest.skip("only root can make a small disk")
+        try:
+            yield Path(place)
+        finally:
+            subprocess.run(["umount", place], check=True)
+
+
+def test_a_full_disk_ends_no_run_in_success_and_holds_none_up(here: Directory, little_room: Path) -> None:
+    """What is in the way is told: an output that was lost is no output."""
+    file = here.write(definition("d", "    - {name: a, script: 'echo value', output: O}\n"))
+    with contextlib.suppress(OSError):
+        (little_room / "fill").write_bytes(b"x" * 2**17)
+    done = here.brood("run", file, "--keep", str(little_room / "kept"))
+    assert done.returncode == 1, done.stdout
+    assert "Traceback" not in done.stderr
+    assert "No space left on device" in done.stdout + done.stderr
 
 
 def test_an_end_before_anything_runs_leaves_no_traceback(here: Directory) -> None:

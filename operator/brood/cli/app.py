@@ -4,6 +4,7 @@ What a command needs is imported when it runs, so that ``brood --help`` is quick
 Kubernetes client.
 """
 
+import errno
 import io
 import os
 import shlex
@@ -29,6 +30,7 @@ from brood.cli.commands.wait import wait
 from brood.cli.commands.watch import watch
 from brood.cli.commands.why import why
 from brood.cli.findings import EXIT_INTERRUPTED, EXIT_REFUSED, CommandError, InputRefusedError
+from brood.cli.streams import open_streams, write_nowhere
 
 app = typer.Typer(
     name="brood",
@@ -37,6 +39,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def _version(*, wanted: bool) -> None:
@@ -88,6 +92,7 @@ def complete_for_kubectl() -> None:
 def main() -> None:
     """Run the command line; the entry point of ``brood`` and ``kubectl-brood``."""
     called = Path(sys.argv[0]).name
+    open_streams()
     try:
         app(prog_name="kubectl brood" if called == "kubectl-brood" else "brood")
     except InputRefusedError as refused:
@@ -101,7 +106,11 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # else the interpreter complains when it flushes at its end
+        write_nowhere()
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        write_nowhere()
+        typer.echo(f"{error.filename or 'what is printed'} cannot be written: {error.strerror}", err=True)
         sys.exit(1)

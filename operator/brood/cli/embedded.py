@@ -1,10 +1,13 @@
 """The operator on the local cluster, inside this process: `brood run` without Kubernetes."""
 
+import contextlib
+import io
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -13,6 +16,9 @@ from brood.cluster.local import LocalCluster
 from brood.controller.config import Config
 from brood.controller.controller import Controller
 from brood.controller.logs import add_subject
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +42,20 @@ async def embedded_operator(state: Path) -> AsyncIterator[Embedded]:
                 await controller.stop()
 
 
+class _LogFile(io.FileIO):
+    """A log that loses lines rather than stop who writes them, where the disk is full."""
+
+    def write(self, data: "ReadableBuffer") -> int:
+        with contextlib.suppress(OSError):
+            super().write(data)
+        return len(memoryview(data))
+
+
 @contextmanager
 def _logging_to(file: Path) -> Iterator[None]:
-    with file.open("a", encoding="utf-8", errors="backslashreplace") as stream:
+    with io.TextIOWrapper(
+        _LogFile(file, "a"), encoding="utf-8", errors="backslashreplace", write_through=True
+    ) as stream:
         structlog.configure(
             processors=[
                 add_subject,

@@ -55,10 +55,10 @@ def noted(findings: list[Finding]) -> Iterator[None]:
 
 def files_of(sources: Sequence[str], findings: list[Finding]) -> Iterator[tuple[str, str | None]]:
     """Yield the files of the sources, each once, with the directory that stands for it if it is not named itself."""
-    read: set[Path] = set()
+    read: set[tuple[int, int]] = set()
     for source in sources:
         path = Path(source)
-        if source == STDIN or path.is_file():
+        if source == STDIN or (path.exists() and not path.is_dir()):  # a pipe too, `<(helm template …)`
             files: list[tuple[str, str | None]] = [(source, None)]
         elif path.is_dir() and (found := _manifests_in(path)):
             files = [(str(file), source) for file in found]
@@ -69,9 +69,22 @@ def files_of(sources: Sequence[str], findings: list[Finding]) -> Iterator[tuple[
             findings.append(Finding(source, 0, 0, "", "", missing))
             continue
         for file, directory in files:
-            if file == STDIN or Path(file).resolve() not in read:
-                read.add(Path(file).resolve())
+            if not _was_read(file, read):
                 yield file, directory
+
+
+def _was_read(file: str, read: set[tuple[int, int]]) -> bool:
+    """Say whether a file was given before, by whatever path; from now on it was."""
+    if file == STDIN:
+        return False
+    try:
+        found = Path(file).stat()
+    except OSError:  # which reading it explains
+        return False
+    identity = (found.st_dev, found.st_ino)
+    before = identity in read
+    read.add(identity)
+    return before
 
 
 def _manifests_in(directory: Path) -> list[Path]:

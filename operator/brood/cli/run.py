@@ -1,7 +1,6 @@
 """``brood run``: check the files, run them on the local cluster, follow them, tell how they ended."""
 
 import asyncio
-import os
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -15,6 +14,8 @@ from brood.cli.prepare import Plan, prepare
 from brood.cli.result import EXIT_NOT_SUCCEEDED, exit_code, json_lines, text_lines
 from brood.cli.statedir import LOG_FILE, state_directory
 from brood.cli.stopping import Stopping
+from brood.cli.streams import write_nowhere
+from brood.cluster.port import Port
 
 
 def run(options: RunOptions) -> int:
@@ -44,7 +45,7 @@ async def _run(plan: Plan, options: RunOptions, directory: Path) -> int:
             finally:
                 follower.close()
             forest = follower.forest
-            await save(operator.port, directory)
+            await _keep(operator.port, directory)
             if options.output is Format.JSON:
                 _write(await json_lines(operator.port, forest, children=options.children))
             else:
@@ -55,6 +56,13 @@ async def _run(plan: Plan, options: RunOptions, directory: Path) -> int:
                 ]
                 _write("".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))
             return exit_code(forest) if follower.complete else EXIT_NOT_SUCCEEDED
+
+
+async def _keep(port: Port, directory: Path) -> None:
+    try:
+        await save(port, directory)
+    except OSError as error:  # a full disk; the result is known and is told all the same
+        sys.stderr.write(f"{directory}: the objects of the run could not be kept: {error.strerror}\n")
 
 
 def _places(directory: Path, name: str) -> list[str]:
@@ -69,7 +77,7 @@ def _write(data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+        write_nowhere()
 
 
 def _now() -> datetime:

@@ -1,5 +1,7 @@
 import io
+import os
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -80,3 +82,13 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_bytes(b"\xef\xbb\xbfa: 1\n")
     assert load_documents([str(file)])[0].value == {"a": 1}
+
+
+def test_a_pipe_is_a_file_too(tmp_path: Path) -> None:
+    """`brood run <(helm template …)` names one."""
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=("kind: One",))
+    writer.start()
+    [document] = load_documents([str(tmp_path / "pipe")])
+    writer.join()
+    assert document.value == {"kind": "One"}

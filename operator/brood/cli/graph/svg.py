@@ -8,12 +8,13 @@ from brood.cli.graph.layers import Layers, layers_of
 from brood.cli.graph.model import Box, Drawing, Edge
 from brood.cli.graph.palette import FILLS
 
-_LETTER: Final = 7.3
+_LETTER: Final = 7.9
 _HEIGHT: Final = 40
 _ROW: Final = 58
 _GAP: Final = 70
 _MARGIN: Final = 12
 _NARROWEST: Final = 70
+_PADDING: Final = 10
 
 Point = tuple[float, float]
 
@@ -61,7 +62,7 @@ def as_svg(drawing: Drawing, *, styled: bool = True) -> str:
 
 def _places(layers: Layers, boxes: Sequence[Box]) -> tuple[list[float], Mapping[int, Point]]:
     """Return the width of each box, and for each point the left end of its middle line."""
-    widths = [max(_NARROWEST, _LETTER * max(len(box.name) + 2, len(_note(box)) * 0.86 + 2)) for box in boxes]
+    widths = [max(_NARROWEST, _LETTER * max(len(box.name), len(_note(box)) * 0.85) + 2 * _PADDING) for box in boxes]
     tallest = max(map(len, layers.order), default=0)
     places: dict[int, Point] = {}
     x: float = _MARGIN

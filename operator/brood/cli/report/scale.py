@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 _STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
-_MARKS: Final = 10
+_MARKS: Final = 8
 _DAY: Final = 86400
 
 

@@ -16,9 +16,10 @@ from typing import Final
 
 PAGES: Final = Path(__file__).parents[1] / "docs"
 BROOD: Final = f'#!/bin/sh\nexec {sys.executable} -m brood "$@"\n'
+README: Final = PAGES.parent / "README.md"
 ON_A_CLUSTER: Final = ("kubectl", "helm", "docker")
-ELSEWHERE: Final = ("helm", "docker")
-"""What installs the operator: tests/kubernetes/test_chart.py does that, and here one runs already."""
+ELSEWHERE: Final = ("helm", "docker", "make")
+"""What installs the operator: tests/kubernetes/test_chart.py does that, and here one runs already; and all tests."""
 
 _BLOCK = re.compile(r"^( *)```(\w+)([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SECONDS = 120
@@ -52,14 +53,15 @@ def blocks(page: Path) -> list[Block]:
 
 def needs_cluster(page: Path) -> bool:
     """Whether a page speaks to a cluster."""
-    return any(
-        one.language == "sh" and re.search(rf"^({'|'.join(ON_A_CLUSTER)}) ", one.text, re.MULTILINE)
-        for one in blocks(page)
-    )
+    return any(one.language == "sh" and _speaks_to_a_cluster(one) for one in blocks(page))
 
 
-def follow(page: Path, directory: Path, environment: Mapping[str, str]) -> None:
-    """Do what a page says; beside what is in the environment there is `brood`."""
+def _speaks_to_a_cluster(block: Block) -> bool:
+    return re.search(rf"^({'|'.join(ON_A_CLUSTER)}) ", block.text, re.MULTILINE) is not None
+
+
+def follow(page: Path, directory: Path, environment: Mapping[str, str], *, cluster: bool) -> None:
+    """Do what a page says; beside what is in the environment there is `brood`, and without a cluster only what needs none."""
     programs = directory / "bin"
     programs.mkdir(exist_ok=True)
     (programs / "brood").write_text(BROOD)
@@ -71,7 +73,7 @@ def follow(page: Path, directory: Path, environment: Mapping[str, str]) -> None:
             file = directory / one.title
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(one.text)
-        elif one.language == "sh":
+        elif one.language == "sh" and (cluster or not _speaks_to_a_cluster(one)):
             output = _type(page, one, directory, {**environment, **more})
         elif one.language == "text":
             _expect(page, one, output)

@@ -1,6 +1,7 @@
 """What the docs tell a reader to do, done: files, commands, output. Pages for a cluster are followed in tests/kubernetes."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import yaml
 
 from tests.cluster.places import PROJECT
-from tests.docs import blocks, follow, needs_cluster, pages
+from tests.docs import README, blocks, follow, needs_cluster, pages
 
 
 def name(page: Path) -> str:
@@ -20,15 +21,19 @@ def has(page: Path, language: str) -> bool:
     return any(one.language == language for one in blocks(page))
 
 
-@pytest.mark.parametrize("page", [page for page in pages() if has(page, "sh") and not needs_cluster(page)], ids=name)
+LOCAL = [README, *(page for page in pages() if has(page, "sh") and not needs_cluster(page))]
+
+
+@pytest.mark.parametrize("page", LOCAL, ids=name)
 def test_a_reader_who_follows_the_page_sees_what_it_says(page: Path, tmp_path: Path) -> None:
     directory = tmp_path / "reader"
     directory.mkdir()
     (directory / "examples").symlink_to(PROJECT / "examples")
-    follow(page, directory, {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")})
+    shutil.copytree(PROJECT / "docs", directory / "docs")
+    follow(page, directory, {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}, cluster=False)
 
 
-@pytest.mark.parametrize("page", [page for page in (*pages(), PROJECT / "README.md") if has(page, "yaml")], ids=name)
+@pytest.mark.parametrize("page", [page for page in (*pages(), README) if has(page, "yaml")], ids=name)
 def test_every_manifest_of_a_page_is_valid(page: Path, tmp_path: Path) -> None:
     ours = tmp_path / "ours"
     ours.mkdir()

@@ -10,6 +10,8 @@ from brood.cli.wording import one_line, sign
 
 _LOWEST, _HIGHEST = 18, 150
 """Pixels of the picture of a fan-out."""
+_BAD_WIDTH = 7
+"""Thousandths of its width that a failed item takes at the least, so that one in 2,000 is seen."""
 
 
 @dataclass(slots=True)
@@ -88,8 +90,11 @@ def _picture(items: Sequence[Line], height: int) -> str:
     for at, item in enumerate(items):
         y = (at + 0.5) * height / len(items)
         for kind, left, width in item.bars:
-            name = f"{kind} bad" if kind == "running" and item.phase in ("Failed", "Cancelled") else kind
-            paths.setdefault(name, []).append(f"M{left * 10:.1f} {y:.1f}h{max(width * 10, 1):.1f}")
+            bad = kind == "running" and item.phase in ("Failed", "Cancelled")
+            least = _BAD_WIDTH if bad else 1
+            paths.setdefault(f"{kind} bad" if bad else kind, []).append(
+                f"M{left * 10:.1f} {y:.1f}h{max(width * 10, least):.1f}"
+            )
     thick = 0.8 * height / max(1, len(items))
     order = (("queued", 1.0), ("pending", 1.0), ("running", 1.0), ("running bad", 3.0))  # what is last is on top
     return "".join(

@@ -9,7 +9,7 @@ import fnmatch
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ ELSEWHERE: Final = ("helm", "docker", "make")
 """What installs the operator: tests/kubernetes/test_chart.py does that, and here one runs already; and all tests."""
 
 _BLOCK = re.compile(r"^( *)```(\w+)([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_COMMAND = re.compile(r"(?:^|\$\(|&& )(?:kubectl )?brood ([^\n]*)", re.MULTILINE)
 SECONDS = 120
 
 
@@ -60,7 +61,7 @@ def _speaks_to_a_cluster(block: Block) -> bool:
     return re.search(rf"^({'|'.join(ON_A_CLUSTER)}) ", block.text, re.MULTILINE) is not None
 
 
-def follow(page: Path, directory: Path, environment: Mapping[str, str], *, cluster: bool) -> None:
+def follow(page: Path, directory: Path, environment: Mapping[str, str], *, cluster: bool = True) -> None:
     """Do what a page says; beside what is in the environment there is `brood`, and without a cluster only what needs none."""
     programs = directory / "bin"
     programs.mkdir(exist_ok=True)
@@ -96,3 +97,12 @@ def _expect(page: Path, block: Block, output: str) -> None:
     for line in block.text.splitlines():
         pattern = re.sub(r"([\[\]*?])", r"[\1]", " ".join(line.split())).replace("…", "*")
         assert fnmatch.filter(seen, pattern), f"{page.name}:{block.line}: nobody said {line!r}\n{output}"
+
+
+def commands_of(page: Path) -> Iterator[list[str]]:
+    """Yield the words behind each `brood` of a page, in blocks and in prose, up to the end of that command."""
+    spans = re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8"))
+    for found in _COMMAND.findall("\n".join([*(one.text for one in blocks(page)), *spans])):
+        words = re.split(r"[|>;&`#]", found)[0].split()
+        if words and not words[0].startswith(("-", "…", "[", "{")):
+            yield [word.rstrip(".,:)") for word in words]

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.main import get_command
 
+from brood.cli.app import app
 from tests.cluster.places import PROJECT
-from tests.docs import README, blocks, follow, needs_cluster, pages
+from tests.docs import PAGES, README, blocks, commands_of, follow, needs_cluster, pages
 
 
 def name(page: Path) -> str:
@@ -31,6 +33,19 @@ def test_a_reader_who_follows_the_page_sees_what_it_says(page: Path, tmp_path: P
     (directory / "examples").symlink_to(PROJECT / "examples")
     shutil.copytree(PROJECT / "docs", directory / "docs")
     follow(page, directory, {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}, cluster=False)
+
+
+def test_every_command_that_is_named_anywhere_in_the_docs_exists_with_its_options() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    named = [(page, words) for page in (README, *PAGES.rglob("*.md")) for words in commands_of(page)]
+    wrong = []
+    for page, (name, *words) in named:
+        known = {option for one in getattr(commands.get(name), "params", ()) for option in one.opts}
+        unknown = [one for one in words if one.startswith("-") and one.partition("=")[0] not in {*known, "-", "-h"}]
+        if name not in commands or unknown:
+            wrong.append(f"{page.name}: brood {name} {' '.join(unknown)}")
+    assert len(named) > 100
+    assert wrong == []
 
 
 @pytest.mark.parametrize("page", [page for page in (*pages(), README) if has(page, "yaml")], ids=name)

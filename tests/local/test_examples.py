@@ -206,3 +206,25 @@ def test_example_12_goes_one_way_and_joins(tmp_path: Path, params: list[str], wa
     assert branches == {name: "Succeeded" if name == way else "Skipped" for name in branches}
     assert played.phases["notify"] == ("Skipped" if notice is None else "Succeeded")
     assert played.outputs.get("NOTICE") == notice
+
+
+def test_example_13_runs_a_small_job_for_each_part(tmp_path: Path) -> None:
+    played = play(tmp_path, "13-big-job", "-p", "PARTS=a b b c")
+    assert played.end == ("Succeeded", 0)
+    assert played.outputs["REPORT"] == "3 small jobs succeeded"  # equal parts run once
+    assert json.loads(played.outputs["DONE"])["outputs"] == [{}, {}, {}]
+
+
+def test_example_13_fails_with_one_bad_part_and_says_which(tmp_path: Path) -> None:
+    played = play(tmp_path, "13-big-job", "-p", "PARTS=a bad-one c")
+    assert played.end == ("Failed", 1)
+    assert sorted(one["status"]["phase"] for one in played.children) == ["Failed", "Succeeded", "Succeeded"]
+    [failed] = [one for one in played.children if one["status"]["phase"] == "Failed"]
+    assert "invalid data received: bad-one" in failed["status"]["message"]
+    assert played.rows["report"]["reason"] == "UpstreamFailed"
+
+
+def test_example_13_without_parts_has_nothing_to_report(tmp_path: Path) -> None:
+    played = play(tmp_path, "13-big-job", "-p", "PARTS=")
+    assert played.end == ("Succeeded", 0)
+    assert (played.rows["small-jobs"]["reason"], played.rows["report"]["reason"]) == ("NoItems", "ConditionNotMet")

@@ -55,7 +55,8 @@ def _follow(state: State, resource: str, act: Callable[[State, dict[str, Any]], 
     while True:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
             for found in _objects(iter(watching.stdout or ())):
-                act(state, found)
+                if found["kind"] != "Status":  # kubectl prints why a watch was cut as if it were one of them
+                    act(state, found)
         time.sleep(0.5)
 
 

@@ -30,6 +30,7 @@ NAME_LENGTH: Final = 63
 ENVIRONMENT_NAME_LENGTH: Final = 128
 VALUE_LENGTH: Final = 256 * 1024
 TEMPLATE_LENGTH: Final = 4096
+_INTEGERS: Final = range(-(2**63), 2**63)
 
 CRD_DEFAULT: Final[dict[str, Any]] = {"x-brood-default": True}
 """Marks a field whose default the API server fills in; others stay absent where nobody set them, because they merge."""
@@ -154,6 +155,8 @@ def _value(value: object) -> object:
     """Refuse what is neither text nor an integer, with one error instead of one for each type of the union."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("must be a string or an integer; quote other values")  # noqa: TRY004 - pydantic wants ValueError
+    if isinstance(value, int) and not _INTEGERS.start <= value < _INTEGERS.stop:
+        raise ValueError("is an integer of more than 64 bits, which the API server would not keep exact; quote it")
     return checked_text(value) if isinstance(value, str) else value
 
 

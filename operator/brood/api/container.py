@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from brood.api.base import VALUE_LENGTH, WITHOUT_NUL, JsonObject, Model, Seconds, Text, checked_text
 from brood.api.rules import validations, violation
@@ -28,7 +28,16 @@ SCALAR: Final[dict[str, Any]] = {
 
 Container = Annotated[JsonObject, Field(json_schema_extra=PRESERVED)]
 PodTemplate = Annotated[JsonObject, Field(json_schema_extra=PRESERVED)]
-Script = Annotated[Text, StringConstraints(min_length=1, max_length=SCRIPT_LENGTH)]
+
+
+def _script_size(script: str) -> str:
+    """Count bytes, as an image's shell does; the schema counts characters."""
+    if (size := len(script.encode())) > SCRIPT_LENGTH:
+        raise ValueError(f"a script has at most {SCRIPT_LENGTH} bytes, this one {size}")
+    return script
+
+
+Script = Annotated[Text, StringConstraints(min_length=1, max_length=SCRIPT_LENGTH), AfterValidator(_script_size)]
 
 
 def _scalar(value: object) -> object:

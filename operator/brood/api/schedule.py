@@ -13,9 +13,14 @@ from brood.api.rules import validations, violation
 FIVE_FIELDS = r"^\S+( +\S+){4}$"
 
 
+def ticks(cron: str, after: datetime, *, reverse: bool = False) -> CronSim:
+    """Return the ticks of an expression after (or before) a time. A field `?` is `*`, as for a CronJob."""
+    return CronSim(" ".join("*" if field == "?" else field for field in cron.split()), after, reverse=reverse)
+
+
 def _cron(value: str) -> str:
     try:
-        CronSim(value, datetime(2000, 1, 1, tzinfo=UTC))
+        ticks(value, datetime(2000, 1, 1, tzinfo=UTC))
     except CronSimError as error:
         raise ValueError(f"{value!r} is no cron expression of five fields: {error}") from error
     return value

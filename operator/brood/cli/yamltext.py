@@ -22,6 +22,7 @@ _BOOLEANS: Final = re.compile(
 _TRUE: Final = frozenset({"y", "yes", "true", "on"})
 _INTEGER: Final = re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[1-9][0-9_]*|0)$")
 _FLOAT: Final = re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$")
+_NO_JSON: Final = re.compile(r"^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$")
 _NULL: Final = re.compile(r"^(?:~|null|Null|NULL|)$")
 _MERGE: Final = re.compile(r"^<<$")
 
@@ -76,6 +77,9 @@ class _Loader(_CParser):  # type: ignore[misc]  # whichever parser this machine 
         return str(node.value).lower() in _TRUE
 
     def construct_float(self, node: yaml.ScalarNode) -> float | int:
+        if _NO_JSON.match(node.value):
+            problem = f'{node.value} is a number that JSON, and so kubectl, does not have; quote it: "{node.value}"'
+            raise ConstructorError(None, None, problem, node.start_mark)
         try:
             number = float(node.value)
         except ValueError as error:
@@ -88,6 +92,7 @@ def _register() -> None:
         (BOOLEAN_TAG, _BOOLEANS, "yYnNtTfFoO"),
         (INTEGER_TAG, _INTEGER, "-+0123456789"),
         (FLOAT_TAG, _FLOAT, "-+.0123456789"),
+        (FLOAT_TAG, _NO_JSON, "-+."),
         (NULL_TAG, _NULL, ["~", "n", "N", ""]),
         (_MERGE_TAG, _MERGE, "<"),
     ):

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim
-
 from brood.api.names import PREFIX_LENGTH, dns_label
 from brood.api.phases import RunPhase
-from brood.api.schedule import History, Schedule
+from brood.api.schedule import History, Schedule, ticks
 from brood.views import DefinitionView, EventRequest, RunView
 
 _GOOD = frozenset({RunPhase.SUCCEEDED, RunPhase.PARTIALLY_SUCCEEDED})
@@ -103,8 +101,7 @@ def _newest_tick(schedule: Schedule, since: datetime, now: datetime) -> tuple[da
     zone = _zone(schedule)
     before: datetime | None = None
     newest: datetime | None = None
-    ticks = CronSim(schedule.cron or "", since.astimezone(zone))
-    for count, local in enumerate(ticks):
+    for count, local in enumerate(ticks(schedule.cron or "", since.astimezone(zone))):
         tick = local.astimezone(UTC)
         if tick > now:
             break
@@ -116,13 +113,13 @@ def _newest_tick(schedule: Schedule, since: datetime, now: datetime) -> tuple[da
 
 def _newest_before(schedule: Schedule, now: datetime) -> tuple[datetime | None, datetime | None]:
     """Return the two newest ticks up to now, searched backwards."""
-    back = CronSim(schedule.cron or "", now.astimezone(_zone(schedule)) + timedelta(minutes=1), reverse=True)
+    back = ticks(schedule.cron or "", now.astimezone(_zone(schedule)) + timedelta(minutes=1), reverse=True)
     found = [tick.astimezone(UTC) for _, tick in zip(range(3), back, strict=False) if tick <= now]
     return (found[1] if len(found) > 1 else None), (found[0] if found else None)
 
 
 def _next_tick(schedule: Schedule, now: datetime) -> datetime | None:
-    following = next(CronSim(schedule.cron or "", now.astimezone(_zone(schedule))), None)
+    following = next(ticks(schedule.cron or "", now.astimezone(_zone(schedule))), None)
     return None if following is None else following.astimezone(UTC)
 
 

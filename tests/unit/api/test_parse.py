@@ -132,3 +132,9 @@ def test_texts_have_a_longest_length(path: str, spec: str, longest: int) -> None
         parse_manifest(manifest(kind, spec.replace("$", "x" * (longest + 1))))
     assert refused.value.problems[0].path == path
     assert str(longest) in refused.value.problems[0].message
+
+
+def test_a_script_of_other_characters_is_counted_in_bytes() -> None:
+    assert parse_manifest(manifest("JobDefinition", f"tasks: [{{name: a, script: {'ü' * 32768}}}]")).kind
+    with pytest.raises(InvalidManifest, match="65538"):
+        parse_manifest(manifest("JobDefinition", f"tasks: [{{name: a, script: {'ü' * 32769}}}]"))

@@ -47,6 +47,12 @@ def test_plain_scalars_mean_what_kubectl_reads(scalar: str, value: object) -> No
     assert type(found["a"]) is type(value)
 
 
+@pytest.mark.parametrize("number", [".inf", "-.Inf", ".NaN"])
+def test_a_number_that_json_does_not_have_is_refused(number: str) -> None:
+    assert f'quote it: "{number}"' in refusal(f"a: [{number}]")
+    assert read(f"a: '{number}'") == [{"a": number}]
+
+
 def test_several_documents_know_their_lines_and_empty_ones_are_left_out() -> None:
     documents = read_documents("---\n---\na: 1\n---\n# nothing\n---\n\nb: 2\n", "a.yaml")
     assert [(document.line, document.value) for document in documents] == [(3, {"a": 1}), (8, {"b": 2})]

@@ -63,6 +63,13 @@ def test_d16_ticks_are_in_the_time_zone_and_skip_the_hour_that_summer_time_takes
     assert spring.next_tick == datetime(2026, 3, 30, 0, 30, tzinfo=UTC)
 
 
+def test_d16_a_question_mark_is_any_day_as_for_a_cronjob() -> None:
+    plan = plan_schedule(definition({"cron": "0 6 ? * MON"}), (), NOON)  # a Monday
+    assert plan.next_tick == datetime(2026, 6, 8, 6, 0, tzinfo=UTC)
+    late = plan_schedule(definition({"cron": "*/5 * ? * ?"}), (), NOON + timedelta(days=40, minutes=3))
+    assert late.last_tick == NOON + timedelta(days=40)
+
+
 def test_d16_of_several_missed_ticks_only_the_newest_is_made_up_for() -> None:
     view = definition({"cron": "*/5 * * * *"})
     for late in (timedelta(minutes=23), timedelta(days=40, minutes=3)):

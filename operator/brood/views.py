@@ -245,6 +245,7 @@ class PodRequest:
     lock: str = ""
     pools: tuple[str, ...] = ()
     inputs_of: tuple[str, str] | None = None  # name and uid of the run whose params these are, where that is the parent
+    own_params: frozenset[str] = frozenset()  # and which are the item's own
 
 
 @dataclass(frozen=True, slots=True)

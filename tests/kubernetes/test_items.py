@@ -21,6 +21,7 @@ HOSTILE = [
     "größe 大きさ 🐣",
 ]
 LONG = "ä" * 50_000  # 100 KB
+COMMON = "$(HOME) $$ é" * 300  # in one ConfigMap for all items
 DIGEST = 'printf %s "$1" | sha256sum; test ! -e /brood/work/x'
 CHATTY = 'yes "line of $1" | head -n 4000'  # 40 KB at once, for the log, just before the end
 RETRIED = 'test "$1" != 2 || test "$BROOD_ATTEMPT" = 2 || exit 7; test "$1" != 3 || exit 9'
@@ -71,6 +72,7 @@ def _scene() -> dict[str, list[Object]]:
         "retried": [script("each", RETRIED, parallel={"items": [1, 2, 3]}, retryPolicy=policy)],
         "chatty": [script("each", CHATTY, parallel={"items": [*range(8)]}, output="LINES")],
         "hostile": [script("each", DIGEST, parallel={"items": [*HOSTILE, LONG]}, output="SUM")],
+        "common": [script("each", 'printf %s "$LIST" | sha256sum', parallel={"items": [1, 2]}, output="SUM")],
         **{form: _listed(command) for form, (command, _) in FORMS.items()},
     }
 
@@ -81,7 +83,7 @@ def played(kube: Cluster) -> Iterator[Arena]:
     with arena(kube) as made:
         scene = _scene()
         made.apply(*(definition(name, tasks, definitions=[square()]) for name, tasks in scene.items()))
-        made.apply(*(run(name, name) for name in scene))
+        made.apply(*(run(name, name, params={"LIST": COMMON} if name == "common" else {}) for name in scene))
         yield made
 
 
@@ -127,6 +129,18 @@ def test_d5_hostile_items_arrive_byte_exact_and_execute_nothing(played: Arena) -
 def test_outputs_written_to_the_log_all_at_once_come_back_whole(played: Arena) -> None:
     found = [one["LINES"].splitlines() for one in aggregate(played, "chatty", "LINES")["outputs"]]
     assert found == [[f"line of {index}"] * 4000 for index in range(8)]
+
+
+def test_what_all_items_read_alike_is_stored_once_and_arrives_byte_exact(played: Arena) -> None:
+    sums = [one["SUM"].split()[0] for one in aggregate(played, "common", "SUM")["outputs"]]
+    assert sums == [hashlib.sha256(COMMON.encode()).hexdigest()] * 2
+    env = [
+        {one["name"]: one for one in pod["spec"]["containers"][0]["env"]}
+        for pod in played.history.ever("pods", root_run="common")
+        if pod["metadata"]["labels"]["brood.dev/task"] == "each"
+    ]
+    assert len(env) == 2
+    assert len({one["LIST"]["valueFrom"]["configMapKeyRef"]["name"] for one in env}) == 1
 
 
 def test_d12_successes_only_are_in_outputs_and_dependents_run(played: Arena) -> None:

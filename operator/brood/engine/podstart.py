@@ -93,6 +93,7 @@ def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
         lock=draft.lock_label,
         pools=pool_names(task.pools, ctx, field=f"{field}.pools"),
         inputs_of=(parent.name, parent.uid) if origin and parent else None,
+        own_params=frozenset(run.spec.params or ()) if origin else frozenset(),
     )
 
 

@@ -159,7 +159,8 @@ def _runner_variables(request: PodRequest, inputs: Inputs, *, nonce: str) -> dic
 def _main(request: PodRequest, paths: PodPaths, *, inputs: Inputs, variables: Mapping[str, str]) -> dict[str, Any]:
     """Return the container ``main``."""
     main: dict[str, Any] = {**request.container, "name": MAIN_CONTAINER}
-    env = [_exact_variable(one) for one in request.env] + _literals({**inputs.env, **variables})
+    env = [_exact_variable(one) for one in request.env]
+    env += _references(inputs.env_refs) + _literals({**inputs.env, **variables})
     main["env"] = merge_list(_list(main, "env"), env, key="name", replace=True)
     mounts = _mounts(request, paths, inputs)
     main["volumeMounts"] = merge_list(_list(main, "volumeMounts"), mounts, key="mountPath", replace=True)
@@ -253,6 +254,11 @@ def _exact_variable(variable: Mapping[str, Any]) -> dict[str, Any]:
 
 def _literals(values: Mapping[str, str]) -> list[dict[str, Any]]:
     return [{"name": name, "value": exact(value)} for name, value in values.items()]
+
+
+def _references(maps: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return variables whose values the kubelet takes from ConfigMaps, as they are."""
+    return [{"name": name, "valueFrom": {"configMapKeyRef": {"name": one, "key": name}}} for name, one in maps.items()]
 
 
 def _list(container: Mapping[str, Any], field: str) -> list[Any]:

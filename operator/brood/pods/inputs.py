@@ -1,5 +1,8 @@
 """How params, outputs and items reach a container: in its environment while they are small, as files when they are not.
 
+Items have most values in common. A Pod is stored, sent and read by five programs some ten times in its life, so what
+all of them get lies in one ConfigMap, to which their environment refers.
+
 Contract §1.4: "as environment variables (`$URL`, `$RESULTS`) and as files (`$BROOD_PARAMS`, one JSON object;
 `$BROOD_INPUTS/NAME`), byte-exact, never pasted into shell text. … A value above 32 KiB is only a file. Order of
 precedence: `env` < params < outputs < `BROOD_*`."
@@ -8,6 +11,7 @@ precedence: `env` < params < outputs < `BROOD_*`."
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final
 
 from brood.api.names import content_name
@@ -25,9 +29,14 @@ in all, and the API server 1.5 MiB of Pod."""
 ARGUMENT_LIMIT: Final = 128 * 1024 - 1
 """Bytes of the largest argument that the kernel passes on; a longer ``$1`` is empty, and a file."""
 
+SHARED_FROM: Final = 1024
+"""Bytes of the smallest value that items do not each carry in their Pod."""
+
 PARAMS_FILE: Final = ".params"
 SETUP_FILE: Final = ".setup"
 ITEM: Final = "BROOD_ITEM"
+SHARED_PARAMS: Final = "BROOD__PARAMS"
+"""The beginning of ``$BROOD_PARAMS`` that all items have in common; gone before the script starts."""
 
 _CHANGED_BY_SHELLS: Final = frozenset(
     [
@@ -82,11 +91,13 @@ class Source:
 class Inputs:
     """What a container is given.
 
-    ``env`` has the values that are small enough, ``files`` the paths of the others, ``sources`` where those come
-    from, ``setup`` the runner's commands; ``config_maps`` are to be created before the Pod.
+    ``env`` has the values that are small enough, ``env_refs`` the ConfigMaps of those that items share, by their names
+    the keys, ``files`` the paths of the others, ``sources`` where those come from, ``setup`` the runner's commands;
+    ``config_maps`` are to be created before the Pod.
     """
 
     env: Mapping[str, str]
+    env_refs: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     setup: str = ""
     sources: tuple[Source, ...] = ()
@@ -130,21 +141,36 @@ def plan_inputs(request: PodRequest, *, paths: PodPaths, runner: bool, commands:
         projection.refer(name, *ref)
     left_out = large | _STOPS_SHELLS if runner else large
     env = {name: value for name, value in values.items() if name not in left_out}
-    params = _params(request, projection)
+    for name in [one for one, value in env.items() if _is_shared(request, one) and size(value) >= SHARED_FROM]:
+        projection.share(name, env.pop(name))
     setup = ""
+    params = _params(request, projection, runner=runner)
     if runner:
         commands = "".join(call("brood_ref", name, projection.files[name]) for name in unread) + params + commands
         setup = _sourced("".join(_setup(request, values=values, files=projection.files)) + commands, projection)
-    return Inputs(env, projection.files, setup, projection.sources, projection.config_maps)
+    return Inputs(env, projection.shared, projection.files, setup, projection.sources, projection.config_maps)
 
 
-def _params(request: PodRequest, projection: "_Projection") -> str:
+def _is_shared(request: PodRequest, name: str) -> bool:
+    """Whether all items get the same value of that name."""
+    return request.inputs_of is not None and name != ITEM and name not in request.own_params
+
+
+def _params(request: PodRequest, projection: "_Projection", *, runner: bool) -> str:
     """Return the command that writes ``$BROOD_PARAMS``; nothing where it is a file already."""
-    params = json.dumps(dict(request.params), ensure_ascii=False, separators=(",", ":"))
-    if size(params) <= ENV_LIMIT:
+    params = _json(dict(request.params))
+    if size(params) > ENV_LIMIT:
+        projection.add(PARAMS_FILE, params)
+        return ""
+    begin = _json(dict(takewhile(lambda one: _is_shared(request, one[0]), request.params)))[:-1]
+    if not runner or size(begin) < SHARED_FROM:
         return call("brood_text", PARAMS_FILE, params)
-    projection.add(PARAMS_FILE, params)
-    return ""
+    projection.share(SHARED_PARAMS, begin)
+    return f'brood_text {PARAMS_FILE} "${SHARED_PARAMS}"{quote(params[len(begin) :])}\nunset {SHARED_PARAMS}\n'
+
+
+def _json(params: Mapping[str, str]) -> str:
+    return json.dumps(params, ensure_ascii=False, separators=(",", ":"))
 
 
 def _sourced(setup: str, projection: "_Projection") -> str:
@@ -206,16 +232,26 @@ class _Projection:
         self._request = request
         self._directory = directory
         self._own: list[ConfigMapRequest] = []
+        self._for_env: list[ConfigMapRequest] = []
+        self.shared: dict[str, str] = {}
         self._others: dict[str, list[tuple[str, str]]] = {}
         self.files: dict[str, str] = {}
 
     def add(self, name: str, value: str) -> None:
         """Put a value into a ConfigMap that is named by it: Pods of a run, or items of a task, that get the same value share it."""
+        self._own.append(self._stored(name, value))
+        self.files[name] = f"{self._directory}/{name}"
+
+    def share(self, name: str, value: str) -> None:
+        """Put a value into such a ConfigMap and have the environment refer to it."""
+        self._for_env.append(self._stored(name, value))
+        self.shared[name] = self._for_env[-1].name
+
+    def _stored(self, name: str, value: str) -> ConfigMapRequest:
         namespace = self._request.namespace
         run, uid = self._request.inputs_of or (self._request.run, self._request.run_uid)
         stored = content_name(run, uid, name, value)
-        self._own.append(ConfigMapRequest(namespace=namespace, name=stored, run=run, run_uid=uid, data={name: value}))
-        self.files[name] = f"{self._directory}/{name}"
+        return ConfigMapRequest(namespace=namespace, name=stored, run=run, run_uid=uid, data={name: value})
 
     def refer(self, name: str, config_map: str, key: str) -> None:
         """Use a value where it lies."""
@@ -225,7 +261,7 @@ class _Projection:
     @property
     def config_maps(self) -> tuple[ConfigMapRequest, ...]:
         """The ConfigMaps to create."""
-        return tuple(self._own)
+        return (*self._own, *self._for_env)
 
     @property
     def sources(self) -> tuple[Source, ...]:

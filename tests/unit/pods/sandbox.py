@@ -169,10 +169,13 @@ class Running:
 
     def __init__(self, sandbox: Sandbox, built: BuiltPod, main: Mapping[str, Any]) -> None:
         self.built = built
+        maps = {one.name: one.data for one in built.config_maps}
         self._message = main.get("terminationMessagePath")
         variables: dict[str, str] = {"PATH": sandbox.path}
         for one in main.get("env", ()):
             variables[one["name"]] = expand(one.get("value", ""), variables)
+            if found := one.get("valueFrom", {}).get("configMapKeyRef"):
+                variables[one["name"]] = maps[found["name"]][found["key"]]  # which nothing expands
         argv = [expand(word, variables) for word in (*main["command"], *main.get("args", ()))]
         if self._message is not None:
             argv = [word.replace("/bin/sh", str(sandbox.sh)) for word in argv]

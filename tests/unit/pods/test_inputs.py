@@ -1,6 +1,7 @@
 """Params, outputs and items reach scripts and commands byte-exact, and execute nothing (contract §1.4)."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,46 @@ def test_pods_that_get_the_same_large_values_share_config_maps(tmp_path: Path) -
     other = stored(params=(*params, ("KEY", "of an item")))
     assert len(one.keys() & other.keys()) == 1  # the same BIG, other params in all
     assert not stored(params=params, inputs_of=None).keys() & one.keys()
+
+
+LIST = "$(PATH) $$ é\n" * 200
+ITEM: dict[str, Any] = {"inputs_of": ("parent", "uid-parent"), "item": "a", "positional": ("a",), "index": 0}
+
+
+@pytest.mark.parametrize("own", [(), (("KEY", "k'y"),)], ids=["a string", "an object"])
+def test_what_all_items_get_alike_arrives_byte_exact_and_is_in_no_pod(
+    sandbox: Sandbox, own: tuple[tuple[str, str], ...]
+) -> None:
+    running = sandbox.start(
+        SHOW + 'printf %s "$OUT" >out; cat "$BROOD_INPUTS/OUT" >outfile; env | grep -c BROOD__ >left || true',
+        **{**ITEM, "positional": None},
+        params=(("V", LIST), ("W", "w"), *own),
+        own_params=frozenset(dict(own)),
+        outputs=(("OUT", LIST.upper()),),
+    )
+    assert running.outcome().result.reason is None, running.log
+    names = ("first", "file", "params", "env", "out", "outfile", "left")
+    read = {name: (sandbox.work / name).read_bytes().decode() for name in names}
+    assert read["first"] == read["file"] == read["env"] == LIST
+    assert json.loads(read["params"]) == {"V": LIST, "W": "w", **dict(own)}
+    assert read["out"] == read["outfile"] == LIST.upper()
+    assert read["left"] == "0\n"
+    assert "PATH" not in json.dumps(running.built.pod["spec"]["containers"][0]["env"])
+
+
+def test_items_that_get_the_same_values_share_what_their_environment_refers_to(tmp_path: Path) -> None:
+    def refs(**changes: Any) -> Mapping[str, str]:
+        request = replace(REQUEST, **{**ITEM, "params": (("V", LIST), ("KEY", LIST)), **changes})
+        inputs = plan_inputs(request, paths=HostLayout(tmp_path).paths("", request.name, None), runner=False)
+        assert {one.name for one in inputs.config_maps} == {*inputs.env_refs.values()}
+        assert {(one.run, one.run_uid) for one in inputs.config_maps} <= {ITEM["inputs_of"]}
+        assert not inputs.env.keys() & inputs.env_refs.keys()
+        return inputs.env_refs
+
+    one = refs(own_params=frozenset({"KEY"}), item=LIST)
+    assert [*one] == ["V"]  # neither the item nor what is its own
+    assert refs(own_params=frozenset({"KEY"}), item="b", run="other", run_uid="uid-other", name="other-pod") == one
+    assert not refs(inputs_of=None)  # one Pod alone: a ConfigMap would be one write more
 
 
 def test_many_small_values_never_exceed_what_an_environment_may_hold(sandbox: Sandbox) -> None:

@@ -8,6 +8,7 @@ Each scenario runs beside its native baseline in the same cluster, because only 
 
 import argparse
 import asyncio
+import compileall
 import json
 import os
 import sys
@@ -66,6 +67,7 @@ async def main() -> int:
         parser.error(f"no such scenario: {', '.join(sorted(unknown))} (T5 is part of T2 and T3)")
     if ON_REAL_NODE in chosen and not real:
         parser.error(f"{ON_REAL_NODE} is measured alone")
+    compileall.compile_dir(figures.PROJECT / "operator", quiet=1)  # as pip does: else every start compiles it anew
     directory = arguments.dir or Path(f"/tmp/brood-bench-{os.getpid()}")  # noqa: S108 - removed at the end
     state = lifecycle.up(directory, kind="real" if real else "kwok", audit=True)
     measured: dict[str, list[figures.Figures]] = {}

@@ -73,6 +73,7 @@ def finished_run_status(number: int) -> Object:
         "reason": "Succeeded",
         "message": "",
         "lastTransitionTime": WHEN,
+        "observedGeneration": 1,
     }
     return {
         "observedGeneration": 1,

@@ -125,6 +125,7 @@ def _controllers(state: State) -> None:
             "--kube-api-qps=300",
             "--kube-api-burst=500",
             "--node-monitor-grace-period=2h",  # kwok's heartbeat comes every ten minutes only
+            "--terminated-pod-gc-threshold=0",  # else it deletes ended Pods above 12,500, and a measure of 20,000 is none
         ],
     )
 

@@ -4,8 +4,7 @@ Children of one fan-out agree in their definition, their reasons and most of the
 objects that were just made and that nobody else has seen; from then on they are frozen.
 """
 
-from collections.abc import Hashable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, TypeVar
@@ -37,6 +36,10 @@ def _ref(ref: RunDefinitionRef) -> RunDefinitionRef:
 
 @lru_cache(maxsize=4096)
 def _condition(condition: Condition) -> Condition:
+    if condition.last_transition_time is not None:
+        _set(condition, "last_transition_time", _time(condition.last_transition_time))
+    for name in ("type", "reason", "message"):
+        _set(condition, name, share(getattr(condition, name)))
     return condition
 
 
@@ -70,38 +73,42 @@ def compact_spec(spec: JobRunSpec) -> JobRunSpec:
     return spec
 
 
-_ROW_FIELDS = tuple(field.name for field in fields(TaskStatus))
-_STATUS_FIELDS = tuple(field.name for field in fields(JobRunStatus))
+def _slots(kind: type, *names: str) -> tuple[tuple[Callable[[object], Any], Callable[[object, object], None]], ...]:
+    """Return how to read and to write fields of a frozen class, without a detour by their names: this is done for every run."""
+    found = [getattr(kind, name) for name in names]
+    return tuple((one.__get__, one.__set__) for one in found)
 
 
-def _small_parts(target: TaskStatus | JobRunStatus) -> list[tuple[str, object]]:
-    """Return the fields that hold a string, a time or an empty mapping, with what is shared in its place."""
-    found: list[tuple[str, object]] = []
-    for name in _ROW_FIELDS if isinstance(target, TaskStatus) else _STATUS_FIELDS:
-        value = getattr(target, name)
-        if type(value) is str:
-            found.append((name, share(value)))
-        elif type(value) is datetime:
-            found.append((name, _time(value)))
-        elif type(value) is dict and not value:
-            found.append((name, _EMPTY))
-    return found
+_TEXTS: Final = {
+    JobRunStatus: _slots(JobRunStatus, "message", "revision", "progress"),
+    TaskStatus: _slots(TaskStatus, "name", "pod_name", "child_name", "reason", "message", "routed_to", "taken_over"),
+}
+_TIMES: Final = {
+    JobRunStatus: _slots(JobRunStatus, "start_time", "completion_time", "suspended_since"),
+    TaskStatus: _slots(TaskStatus, "start_time", "completion_time", "next_attempt_time", "waiting_since"),
+}
+_MAPPINGS: Final = {kind: _slots(kind, "outputs", "output_refs") for kind in (JobRunStatus, TaskStatus)}
+
+
+def _compact(target: JobRunStatus | TaskStatus) -> None:
+    kind = type(target)
+    for read, write in _TEXTS[kind]:
+        if text := read(target):
+            write(target, share(text))
+    for read, write in _TIMES[kind]:
+        if moment := read(target):
+            write(target, _time(moment))
+    for read, write in _MAPPINGS[kind]:
+        if not read(target):
+            write(target, _EMPTY)
 
 
 def compact_status(status: JobRunStatus) -> JobRunStatus:
     """Share what a run's status has in common with others'."""
-    for name, value in _small_parts(status):
-        _set(status, name, value)
-    for condition in status.conditions:
-        if condition.last_transition_time is not None:
-            _set(condition, "last_transition_time", _time(condition.last_transition_time))
-        _set(condition, "reason", share(condition.reason))
-        _set(condition, "message", share(condition.message))
-        _set(condition, "type", share(condition.type))
-    _set(status, "conditions", tuple(_condition(one) for one in status.conditions))
+    _compact(status)
+    _set(status, "conditions", tuple([_condition(one) for one in status.conditions]))
     if status.summary is not None:
         _set(status, "summary", _summary(status.summary))
     for row in (*status.tasks, *status.handlers):
-        for name, value in _small_parts(row):
-            _set(row, name, value)
+        _compact(row)
     return status

@@ -169,7 +169,7 @@ class Informer(Generic[V]):
         listed: set[Key] = set()
         version = ""
         async for page in self._port.pages(self._kind, **self._scope):
-            version = version or page.resource_version
+            version = page.resource_version
             for count, manifest in enumerate(page.items, start=1):
                 listed.add(self._take_listed(manifest))
                 if count % _YIELD_EVERY == 0:

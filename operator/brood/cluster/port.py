@@ -123,7 +123,8 @@ class Port(Protocol):
     def pages(self, kind: Kind, **scope: Unpack[Scope]) -> AsyncIterator[Listing]:
         """Yield the same objects page by page, so that who keeps little of each never holds all of them.
 
-        There is at least one page; all carry the resourceVersion of the first, which is the one to watch from.
+        There is at least one page; the last one carries the resourceVersion to watch from. Of a run all is there but its
+        managedFields, of a Pod only what `brood.cluster.parse.parse_pod` reads; so too in `list` and `watch`.
         """
 
     def watch(self, kind: Kind, *, resource_version: str, **scope: Unpack[Scope]) -> AsyncIterator[WatchEvent]:

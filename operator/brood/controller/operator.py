@@ -5,7 +5,6 @@ else is the controller's, which watches by itself, so that a ring that kopf lose
 """
 
 import asyncio
-import gc
 import os
 import signal
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from brood.cluster.kubernetes.client import KubernetesPort
 from brood.cluster.kubernetes.lease import Elector, LeadershipLost, LeaseTimes
 from brood.cluster.kubernetes.transport import IN_FLIGHT, Transport
 from brood.cluster.port import ApiError, Kind, NotFound
+from brood.controller import garbage
 from brood.controller.config import Config
 from brood.controller.controller import Controller
 from brood.controller.endpoints import Endpoints, Listen
@@ -37,9 +37,6 @@ _LOG = structlog.get_logger("brood.operator")
 
 LOOK_AGAIN_SECONDS: Final = 2.0
 """Between two looks whether the CRDs are there by now."""
-
-GARBAGE_OBJECTS: Final = 20_000
-"""New objects between two looks for garbage; at Python's 700 every request has one, which costs a tenth of all CPU."""
 
 RESTART_SECONDS: Final = (1.0, 30.0)
 """First and longest wait before the shell is put up again after kopf failed."""
@@ -197,6 +194,7 @@ class Operator:
             await controller.start()
             async with asyncio.TaskGroup() as group:
                 group.create_task(elector.hold())
+                group.create_task(garbage.after_listing(controller.ready))
                 group.create_task(controller.go_on())
         except* LeadershipLost as lost:  # the network or the machine, nothing of brood's
             _LOG.warning("the process ends", reason=str(lost.exceptions[0]))
@@ -254,8 +252,7 @@ async def serve(options: Options, config: Config) -> None:
     AccessError
         If there is no way to an API server.
     """
-    gc.freeze()  # modules stay: nobody needs to look through them for garbage again
-    gc.set_threshold(GARBAGE_OBJECTS)
+    garbage.seldom()
     access = await open_access(options.kubeconfig)
     _LOG.info("starting", server=access.server, namespaces=list(config.namespaces or ()) or "all")
     stop, wait = asyncio.Event(), RESTART_SECONDS[0]

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from brood.api.jobdefinition import JobDefinitionSpec
 from brood.api.phases import RunPhase
+from brood.cluster.kubernetes.reading import read_page
 from brood.cluster.parse import parse_claim, parse_definition, parse_meta, parse_pod, parse_run
-from brood.cluster.port import Manifest
+from brood.cluster.port import Kind, Manifest
 from brood.cluster.revision import revision_name
 from brood.views import Malformed, PodView, RunView
 from tests.manifests import claim, definition, pod, run
@@ -44,6 +45,8 @@ def brood_pod(status: dict[str, Any], **meta: Any) -> Manifest:
 def seen(manifest: Manifest) -> PodView:
     view = parse_pod(manifest)
     assert isinstance(view, PodView), view
+    _, (as_read,) = read_page(orjson.dumps({"items": [manifest]}), Kind.POD)
+    assert parse_pod(as_read) == view  # nothing is left unread that the view shows
     return view
 
 

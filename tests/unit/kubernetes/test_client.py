@@ -12,8 +12,9 @@ from aiohttp import ClientTimeout, web
 from brood.cluster.kubernetes import watching
 from brood.cluster.kubernetes.access import AccessError, open_access
 from brood.cluster.kubernetes.client import KubernetesPort
+from brood.cluster.kubernetes.listing import PAGE
 from brood.cluster.kubernetes.transport import Transport
-from brood.cluster.port import AlreadyExists, Expired, Kind, TooManyRequests, Unavailable, WatchEvent
+from brood.cluster.port import AlreadyExists, Expired, Kind, Listing, TooManyRequests, Unavailable, WatchEvent
 from tests.unit.kubernetes.server import FakeServer, answer, kubeconfig, running, status
 
 PODS = Kind.POD
@@ -269,6 +270,68 @@ async def test_a_server_that_says_expired_for_ever_is_not_asked_for_ever(pair: P
     assert len(server.requests) == 3
 
 
+END_OF_LISTING = {"metadata": {"resourceVersion": "9", "annotations": {"k8s.io/initial-events-end": "true"}}}
+
+
+async def paged(port: KubernetesPort, kind: Kind = PODS) -> list[Listing]:
+    async with asyncio.timeout(20):
+        return [one async for one in port.pages(kind, namespace="a")]
+
+
+async def test_what_exists_comes_as_one_stream_and_only_what_is_read_of_it(pair: Pair) -> None:
+    server, port = pair
+    pods = [{**named(f"pod-{number}"), "spec": {"nodeName": "n", "containers": []}} for number in range(PAGE + 1)]
+    pods[0]["metadata"] |= {"managedFields": [{}], "labels": {"x": "y"}}
+    waits = {"metadata": {"resourceVersion": "7"}}
+    server.stream(*(event("ADDED", one) for one in pods), event("BOOKMARK", waits), event("BOOKMARK", END_OF_LISTING))
+    first, last = await paged(port)
+    assert first.items[0] == {
+        **named("pod-0"),
+        "metadata": {**named("pod-0")["metadata"], "labels": {"x": "y"}},
+        "spec": {"nodeName": "n"},
+    }
+    assert [one["metadata"]["name"] for one in first.items + last.items] == [
+        f"pod-{number}" for number in range(PAGE + 1)
+    ]
+    assert last.resource_version == "9"
+    query = server.requests[0].query
+    assert (query["sendInitialEvents"], query["resourceVersionMatch"], "resourceVersion" in query) == (
+        "true",
+        "NotOlderThan",
+        False,
+    )
+
+
+@pytest.mark.parametrize("code", [422, 403])
+async def test_a_server_without_such_streams_is_asked_for_pages(pair: Pair, code: int) -> None:
+    server, port = pair
+    server.say(answer(status(code, "sendInitialEvents is forbidden"), code=code), page("a", more="t1"), page("b"))
+    assert [one["metadata"]["name"] for group in await paged(port) for one in group.items] == ["a", "b"]
+    assert [one.query.get("limit") for one in server.requests] == [None, "500", "500"]
+
+
+async def test_a_listing_that_breaks_off_is_none(pair: Pair) -> None:
+    server, port = pair
+    server.stream(event("ADDED", named("x")))
+    with pytest.raises(Unavailable, match="broke off"):
+        await paged(port)
+
+
+async def test_an_object_that_goes_while_it_is_listed_does_not_stay(pair: Pair) -> None:
+    server, port = pair
+    server.stream(event("ADDED", named("x")), event("DELETED", named("x", "6")), event("BOOKMARK", END_OF_LISTING))
+    with pytest.raises(Unavailable, match="x was deleted"):
+        await paged(port)
+
+
+async def test_an_object_of_a_strange_shape_hides_no_other(pair: Pair) -> None:
+    server, port = pair
+    strange = {**named("x"), "spec": "none"}
+    server.stream(event("ADDED", strange), event("ADDED", named("y")), event("BOOKMARK", END_OF_LISTING))
+    (found,) = await paged(port)
+    assert found.items == [strange, named("y")]
+
+
 # --- watches ---
 
 
@@ -292,10 +355,10 @@ async def test_lines_are_put_together_wherever_they_are_cut(pair: Pair) -> None:
 
 async def test_a_line_may_have_any_length(pair: Pair) -> None:
     server, port = pair
-    large = {**named("x"), "data": "y" * 5_000_000}
+    large = {**named("x"), "status": {"message": "y" * 5_000_000}}
     server.stream(event("ADDED", large), event("DELETED", named("x")))
     seen = await watched(port)
-    assert len(seen[0].object["data"]) == 5_000_000
+    assert len(seen[0].object["status"]["message"]) == 5_000_000
     assert seen[1].type == "DELETED"
 
 

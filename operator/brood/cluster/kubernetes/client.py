@@ -6,10 +6,11 @@ from typing import Any, Final, Literal, Self, Unpack
 
 from brood.cluster.kubernetes.access import Access, open_access
 from brood.cluster.kubernetes.layout import KubernetesLayout
-from brood.cluster.kubernetes.listing import pages_of
+from brood.cluster.kubernetes.listing import all_of, pages_of
 from brood.cluster.kubernetes.logs import CONTAINER, log_of
+from brood.cluster.kubernetes.reading import decoded
 from brood.cluster.kubernetes.resources import RESOURCES, collection_path, object_path, with_query
-from brood.cluster.kubernetes.transport import IN_FLIGHT, MERGE_PATCH, Observer, Transport, decoded, unobserved
+from brood.cluster.kubernetes.transport import IN_FLIGHT, MERGE_PATCH, Observer, Transport, unobserved
 from brood.cluster.kubernetes.watching import changes_of
 from brood.cluster.port import Kind, Listing, Manifest, Scope, Unavailable, WatchEvent
 
@@ -41,14 +42,14 @@ class KubernetesPort:
     async def list(self, kind: Kind, **scope: Unpack[Scope]) -> Listing:
         """List all objects of a kind."""
         version, items = "", []
-        async for page in self.pages(kind, **scope):
+        async for page in pages_of(self._transport, kind, scope):
             version = page.resource_version
             items += page.items
         return Listing(items, version)
 
     def pages(self, kind: Kind, **scope: Unpack[Scope]) -> AsyncIterator[Listing]:
-        """Yield the same page by page."""
-        return pages_of(self._transport, kind, scope)
+        """Yield the same in groups."""
+        return all_of(self._transport, kind, scope)
 
     def watch(self, kind: Kind, *, resource_version: str, **scope: Unpack[Scope]) -> AsyncIterator[WatchEvent]:
         """Yield changes until the server ends the stream, some five minutes later."""

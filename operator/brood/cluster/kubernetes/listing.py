@@ -1,15 +1,56 @@
-"""Listings, page by page."""
+"""Listings: as a stream where the server can, else page by page."""
 
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Final
 
 from brood.cluster.kubernetes.errors import PageExpired
-from brood.cluster.kubernetes.resources import RESOURCES, scoped_path
-from brood.cluster.kubernetes.transport import Transport, decoded
-from brood.cluster.port import Kind, Listing, Manifest, Scope
+from brood.cluster.kubernetes.reading import read_page
+from brood.cluster.kubernetes.resources import scoped_path
+from brood.cluster.kubernetes.transport import Transport
+from brood.cluster.kubernetes.watching import events_of
+from brood.cluster.port import Forbidden, Invalid, Kind, Listing, Manifest, Scope, Unavailable
 
 PAGE: Final = 500
 """Objects in a page."""
+
+SILENCE_SECONDS: Final = 30.0
+"""A server that begins to send what exists and then says nothing for so long will not go on."""
+
+_ALL_SENT: Final = "k8s.io/initial-events-end"
+
+
+async def all_of(transport: Transport, kind: Kind, scope: Scope) -> AsyncIterator[Listing]:
+    """Yield the objects of a kind in groups, the last one with the resourceVersion to watch from.
+
+    A server that can streams them from its cache: 20,000 runs cost it 2.3 s of CPU so and 13 s in pages, all but the first of which
+    it reads from etcd.
+    """
+    try:
+        async for listing in _streamed(transport, kind, scope):
+            yield listing
+    except (Invalid, Forbidden):  # it has no such streams (Kubernetes 1.33), or lets us list and not watch
+        async for listing in pages_of(transport, kind, scope):
+            yield listing
+
+
+async def _streamed(transport: Transport, kind: Kind, scope: Scope) -> AsyncIterator[Listing]:
+    query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "allowWatchBookmarks": "true"}
+    items: list[Manifest] = []
+    async for event in events_of(transport, kind, scope, query=query, silence=SILENCE_SECONDS):
+        meta = event.object.get("metadata") or {}
+        if (
+            event.type == "DELETED"
+        ):  # no server that we know does so; one that may have been yielded cannot be taken back
+            raise Unavailable(f"list {kind.value}: {meta.get('name')} was deleted meanwhile")
+        if event.type != "BOOKMARK":
+            items.append(event.object)
+        elif (meta.get("annotations") or {}).get(_ALL_SENT) == "true":
+            yield Listing(items, meta["resourceVersion"])
+            return
+        if len(items) == PAGE:
+            yield Listing(items, "")
+            items = []
+    raise Unavailable(f"list {kind.value}: it broke off")
 
 
 async def pages_of(transport: Transport, kind: Kind, scope: Scope) -> AsyncIterator[Listing]:
@@ -29,24 +70,13 @@ async def pages_of(transport: Transport, kind: Kind, scope: Scope) -> AsyncItera
     while True:
         path = scoped_path(kind, scope, {"limit": str(PAGE), "continue": token})
         try:
-            read = decoded(await transport.call("GET", path, verb="list", kind=kind))
+            meta, items = read_page(await transport.call("GET", path, verb="list", kind=kind), kind)
         except PageExpired as expired:
             if not token or not expired.token or expired.token == token:
                 raise
             token = expired.token
             continue
-        meta = read.get("metadata") or {}
-        version = version or meta.get("resourceVersion") or ""
-        yield Listing(named(read.get("items") or [], kind), version)
-        token = meta.get("continue") or ""
+        version, token = version or meta.get("resourceVersion") or "", meta.get("continue") or ""
+        yield Listing(items, version)
         if not token:
             return
-
-
-def named(items: list[dict[str, Any]], kind: Kind) -> list[Manifest]:
-    """Fill in kind and apiVersion, which the items of a built-in type's list lack."""
-    api_version = RESOURCES[kind].api_version
-    for item in items:
-        item.setdefault("kind", kind.value)
-        item.setdefault("apiVersion", api_version)
-    return items

@@ -176,17 +176,6 @@ def unanswered(error: BaseException, *, what: str) -> Unavailable:
     return Unavailable(f"{what}: {str(error) or type(error).__name__}")
 
 
-def decoded(body: bytes) -> dict[str, Any]:
-    """Return the object that a body is in JSON; `Unavailable` where it is none: a proxy answered, not the server."""
-    try:
-        read = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        read = None
-    if not isinstance(read, dict):
-        raise Unavailable(f"the server answered with what is no JSON object: {body[:100]!r}")
-    return read
-
-
 def _dumped(body: Mapping[str, Any]) -> bytes | BytesIO:
     """Return JSON; a large one as a file, which is sent piece by piece and lets others have their turn."""
     dumped = orjson.dumps(body if isinstance(body, dict) else dict(body))

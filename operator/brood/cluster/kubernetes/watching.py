@@ -1,16 +1,16 @@
 """Watches: a stream of JSON lines, one change each."""
 
 import random
-from collections.abc import AsyncIterator
-from typing import Any, Final
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final, Literal, cast, get_args
 
 import aiohttp
-import orjson
 
 from brood.cluster.kubernetes.errors import error_of_status
+from brood.cluster.kubernetes.reading import read_event
 from brood.cluster.kubernetes.resources import scoped_path
 from brood.cluster.kubernetes.transport import Transport, unanswered
-from brood.cluster.port import Kind, Scope, Unavailable, WatchEvent
+from brood.cluster.port import Kind, Scope, WatchEvent
 
 WATCH_SECONDS: Final = (270, 330)
 """The server is asked to end a watch after so long; spread, so that not all watches end at once."""
@@ -18,7 +18,8 @@ WATCH_SECONDS: Final = (270, 330)
 SILENCE_SECONDS: Final = 100.0
 """A server sends a bookmark every minute; a stream without a word for so long is dead."""
 
-_EVENTS: Final = ("ADDED", "MODIFIED", "DELETED", "BOOKMARK")
+_Event = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
+_EVENTS: Final = get_args(_Event)
 
 
 async def changes_of(
@@ -38,16 +39,20 @@ async def changes_of(
     Unavailable
         If the connection breaks, or what comes is no watch.
     """
-    query = {
-        "watch": "1",
-        "allowWatchBookmarks": "true",
-        "resourceVersion": resource_version,
-        "timeoutSeconds": str(random.randint(*WATCH_SECONDS)),  # noqa: S311 - spreads load, guards nothing
-    }
-    path = scoped_path(kind, scope, query)
+    query = {"allowWatchBookmarks": "true", "resourceVersion": resource_version}
+    async for event in events_of(transport, kind, scope, query=query, silence=silence):
+        yield event
+
+
+async def events_of(
+    transport: Transport, kind: Kind, scope: Scope, *, query: Mapping[str, str], silence: float
+) -> AsyncIterator[WatchEvent]:
+    """Yield the events of a watch with such a query."""
+    seconds = str(random.randint(*WATCH_SECONDS))  # noqa: S311 - spreads load, guards nothing
+    path = scoped_path(kind, scope, {"watch": "1", **query, "timeoutSeconds": seconds})
     async with transport.stream(path, kind=kind, silence=silence) as content:
         async for line in lines_of(content, what=f"watch {kind.value}"):
-            yield _event(line)
+            yield _event(line, kind)
 
 
 async def lines_of(content: aiohttp.StreamReader, *, what: str, text: bool = False) -> AsyncIterator[bytes]:
@@ -77,15 +82,11 @@ async def lines_of(content: aiohttp.StreamReader, *, what: str, text: bool = Fal
         raise unanswered(error, what=what) from error
 
 
-def _event(line: bytes) -> WatchEvent:
-    try:
-        read: Any = orjson.loads(line)
-        kind, found = read["type"], read["object"]
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise Unavailable(f"the server sent what is no watch event: {line[:100]!r}") from error
-    if kind not in _EVENTS:
+def _event(line: bytes, kind: Kind) -> WatchEvent:
+    said, found = read_event(line, kind)
+    if said not in _EVENTS:
         raise error_of_status(found if isinstance(found, dict) else {}, code=_code(found))
-    return WatchEvent(kind, found)
+    return WatchEvent(cast("_Event", said), found)
 
 
 def _code(status: Any) -> int:

@@ -79,7 +79,7 @@ def narrow(kwok: Cluster) -> Iterator[Arena]:
 def test_why_names_the_namespaces_limit_of_pods_and_of_runs(narrow: Arena) -> None:
     name = narrow.run([simulated(one, seconds=60) for one in ("a", "b", "c")])
     told = waits(narrow, name, "c", "NamespaceLimit")
-    assert told["message"] == "2 Pods live in the namespace (limit: 2)"
+    assert told["message"] == "live Pods in the namespace: 2 (limit: 2)"
     assert "--max-pods" in told["wayOut"]
     narrow.apply(run(f"{name}-2", name))
     narrow.history.run_is(f"{name}-2", lambda one: one.get("status", {}).get("phase") == "Running")
@@ -87,7 +87,7 @@ def test_why_names_the_namespaces_limit_of_pods_and_of_runs(narrow: Arena) -> No
     narrow.history.run_is(f"{name}-3", lambda one: one.get("status", {}).get("phase") == "Queued")
     told = answers(narrow, f"{name}-3")[f"{name}-3"]
     assert told["reason"] == "NamespaceLimit"
-    assert told["message"] == "2 root runs are active in the namespace (limit: 2)"
+    assert told["message"] == "active root runs in the namespace: 2 (limit: 2)"
     for one in (f"{name}-3", f"{name}-2", name):
         ended(narrow, one)
 
@@ -102,7 +102,7 @@ def test_why_names_the_volume_that_is_not_bound_and_the_limit_of_volumes(narrow:
     assert "StorageClass" in told["wayOut"]
     second = narrow.run(keeps, artifacts=files)
     told = waits(narrow, second, "main", "ArtifactVolumeLimit")
-    assert told["message"] == "1 artifact volumes exist (limit: 1)"
+    assert told["message"] == "artifact volumes in the namespace: 1 (limit: 1)"
     for one in (second, first):
         ended(narrow, one)
 

@@ -110,7 +110,7 @@ async def test_the_limit_of_runs_is_of_roots_never_of_their_children(tmp_path: P
             for name in ("first", "second"):
                 await cluster.create(Kind.JOB_RUN, manifests.run(name))
             told = (await phase(cluster, "second", "Queued"))["status"]
-            assert told["message"] == "1 root runs are active in the namespace (limit: 1)"
+            assert told["message"] == "active root runs in the namespace: 1 (limit: 1)"
             for name in ("first", "second"):
                 assert (await ended(cluster, name))["status"]["phase"] == "Succeeded"
 

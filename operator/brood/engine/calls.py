@@ -13,6 +13,7 @@ from brood.engine.deadline import overran
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
 from brood.engine.scope import context, own_scope
+from brood.engine.waiting import clock_time
 from brood.templating import TemplateError
 from brood.views import RunView
 
@@ -112,7 +113,7 @@ def _failed(draft: Draft, node: Node, child: RunView, reason: TaskReason, code: 
     else:
         due = retry.due(policy, failures=failures, ended=at)
         draft.set(node, failures=failures, child_name=None, next_attempt_time=due, exit_code=code)
-        told = f"until {due:%H:%M:%S}; attempt {draft.row(node).attempt}: {message}"
+        told = f"until {clock_time(due, draft.now)}; attempt {draft.row(node).attempt}: {message}"
         draft.wait(node, WaitingReason.RETRY_BACKOFF, told)
 
 

@@ -12,6 +12,7 @@ from brood.engine.draft import Draft
 from brood.engine.graph import Node
 from brood.engine.plan import PodDeletion
 from brood.engine.timeout import handler_seconds, judged, stop_overdue
+from brood.engine.waiting import clock_time
 from brood.views import PodAttempt, TaskResult
 
 _OWN_FAILURES = frozenset({TaskReason.EXIT_CODE, TaskReason.OOM_KILLED})
@@ -159,7 +160,7 @@ def _failed(draft: Draft, node: Node, result: TaskResult, ended: datetime) -> No
     else:
         attempt = draft.row(node).attempt
         draft.set(node, pod_name=None, next_attempt_time=due, exit_code=result.exit_code, **counts)
-        told = f"until {due:%H:%M:%S}; attempt {attempt}: {result.reason}: {result.message}"
+        told = f"until {clock_time(due, draft.now)}; attempt {attempt}: {result.reason}: {result.message}"
         draft.wait(node, WaitingReason.RETRY_BACKOFF, told)
 
 

@@ -111,7 +111,7 @@ def _start(draft: Draft, node: Node, limit: int | None) -> bool:
         return draft.ended(node)
     counts = node.body is not Body.FORK
     if counts and limit is not None and draft.active >= limit:
-        draft.wait(node, WaitingReason.MAX_ACTIVE_TASKS, f"maxActiveTasks: {limit} tasks are active")
+        draft.wait(node, WaitingReason.MAX_ACTIVE_TASKS, f"maxActiveTasks: {limit} of {limit} are active")
         return False
     if node.task.parallel is not None:
         if node.body is Body.CONTAINER and not _upstream_recorded(draft, node):

@@ -5,7 +5,7 @@ from brood.engine import retry
 from brood.engine.continueon import end_failed
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
-from brood.engine.waiting import retry_at
+from brood.engine.waiting import clock_time, retry_at
 
 
 def refused(draft: Draft, node: Node, name: str) -> bool:
@@ -41,7 +41,10 @@ def take(draft: Draft, node: Node, kind: str, message: str) -> TaskReason | None
         if tries >= retry.FORBIDDEN_TRIES:
             return TaskReason.POD_FORBIDDEN
         at = retry.infra_due(retries=tries + 1, ended=draft.now)
-        reason, told = WaitingReason.RETRY_BACKOFF, f"until {at:%H:%M:%S}; {TaskReason.POD_FORBIDDEN}: {message}"
+        reason, told = (
+            WaitingReason.RETRY_BACKOFF,
+            f"until {clock_time(at, draft.now)}; {TaskReason.POD_FORBIDDEN}: {message}",
+        )
     elif kind == "Terminating":
         return TaskReason.POD_FORBIDDEN
     else:

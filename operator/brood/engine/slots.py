@@ -23,7 +23,7 @@ def blocked(draft: Draft, name: str, pools: Sequence[str]) -> tuple[str, str] | 
     """
     state = draft.snapshot.slots
     if state.max_pods is not None and state.pods + len(draft.pods) >= state.max_pods:
-        return WaitingReason.NAMESPACE_LIMIT, f"{state.pods} Pods live in the namespace (limit: {state.max_pods})"
+        return WaitingReason.NAMESPACE_LIMIT, f"live Pods in the namespace: {state.pods} (limit: {state.max_pods})"
     taken = Counter(pool for request in draft.pods for pool in request.pools)
     for pool in pools:
         size, holders = state.sizes.get(pool, 1), [one for one in state.holders.get(pool, ()) if one != name]
@@ -53,12 +53,15 @@ def volume_blocked(draft: Draft, name: str) -> tuple[str, str] | None:
     state = draft.snapshot.slots
     others = len(state.volumes) - (name in state.volumes)
     if state.max_volumes is not None and others >= state.max_volumes:
-        return WaitingReason.ARTIFACT_VOLUME_LIMIT, f"{others} artifact volumes exist (limit: {state.max_volumes})"
+        return (
+            WaitingReason.ARTIFACT_VOLUME_LIMIT,
+            f"artifact volumes in the namespace: {others} (limit: {state.max_volumes})",
+        )
     return None
 
 
 def run_blocked(state: SlotState) -> str:
     """Say why no further root run may enter, "" where one may."""
     if state.max_runs is not None and state.runs >= state.max_runs:
-        return f"{state.runs} root runs are active in the namespace (limit: {state.max_runs})"
+        return f"active root runs in the namespace: {state.runs} (limit: {state.max_runs})"
     return ""

@@ -11,21 +11,21 @@ from tests.unit.cli.objects import job_run, task
 
 ROW_REASONS = {
     WaitingReason.QUOTA_EXCEEDED: 'pods "root-a" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2',
-    WaitingReason.NAMESPACE_LIMIT: "3 Pods live in the namespace (limit: 3)",
+    WaitingReason.NAMESPACE_LIMIT: "live Pods in the namespace: 3 (limit: 3)",
     WaitingReason.ARTIFACT_VOLUME_PENDING: "claim root-artifacts is Pending",
-    WaitingReason.ARTIFACT_VOLUME_LIMIT: "2 artifact volumes exist (limit: 2)",
+    WaitingReason.ARTIFACT_VOLUME_LIMIT: "artifact volumes in the namespace: 2 (limit: 2)",
     WaitingReason.ARTIFACT_VOLUME_NODE_FULL: "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match pod affinity rules.",
     WaitingReason.UNSCHEDULABLE: "0/1 nodes are available: 1 Insufficient cpu.",
     WaitingReason.IMAGE_PULL: 'ImagePullBackOff: Back-off pulling image "nowhere/none"',
-    WaitingReason.RETRY_BACKOFF: "until 12:00:30; attempt 1: ExitCode: exit code 3",
+    WaitingReason.RETRY_BACKOFF: "until 12:00:30 UTC; attempt 1: ExitCode: exit code 3",
     WaitingReason.SUSPENDED: "spec.suspend is true",
-    WaitingReason.MAX_ACTIVE_TASKS: "maxActiveTasks: 2 tasks are active",
+    WaitingReason.MAX_ACTIVE_TASKS: "maxActiveTasks: 2 of 2 are active",
     WaitingReason.DEFINITION_NOT_FOUND: "no JobDefinition child",
     WaitingReason.POOL_FULL: "pool gpu: 1 of 1 slots taken by other-train",
 }
 RUN_REASONS = {
     WaitingReason.QUEUED: ("Queued", "2 runs hold key acme: encode-40, encode-41; position 3"),
-    WaitingReason.NAMESPACE_LIMIT: ("Queued", "4 root runs are active in the namespace (limit: 4)"),
+    WaitingReason.NAMESPACE_LIMIT: ("Queued", "active root runs in the namespace: 4 (limit: 4)"),
     WaitingReason.SUSPENDED: ("Suspended", "spec.suspend is true"),
     WaitingReason.DEFINITION_NOT_FOUND: ("Pending", "there is no JobDefinition encode"),
 }

@@ -199,7 +199,7 @@ def test_the_limit_of_root_runs_holds_no_child_back() -> None:
     world.submit("two")
     world.settle()
     assert (world.phase("one"), world.phase("two")) == ("Running", "Queued")
-    told = "1 root runs are active in the namespace (limit: 1)"
+    told = "active root runs in the namespace: 1 (limit: 1)"
     assert world.condition("Reconciling", "two") == ("True", "NamespaceLimit", told)
     world.play()
     assert (world.phase("one"), world.phase("two")) == ("Succeeded", "Succeeded")

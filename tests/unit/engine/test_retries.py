@@ -57,9 +57,16 @@ def test_the_row_says_until_when_it_waits_and_why() -> None:
     world.settle()
     row = world.row("a")
     assert (row.phase, row.reason) == ("Pending", "RetryBackoff")
-    assert row.message == "until 00:01:30; attempt 1: ExitCode: exit code 3"
+    assert row.message == "until 00:01:30 UTC; attempt 1: ExitCode: exit code 3"
     assert row.next_attempt_time == START + timedelta(seconds=90)
     assert "RetryBackoff" in world.runs["run"].status.message
+
+
+def test_a_retry_on_another_day_is_told_with_its_date() -> None:
+    world = begun(ONE.format("retryPolicy: {limit: 1, intervalSeconds: 86400}"))
+    world.end_task("a", exits(3))
+    world.settle()
+    assert world.row("a").message.startswith(f"until {START + timedelta(days=1):%Y-%m-%d} 00:00:00 UTC; ")
 
 
 @pytest.mark.parametrize(

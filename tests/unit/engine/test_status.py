@@ -186,4 +186,4 @@ def test_a_waiting_run_says_why_in_one_line() -> None:
 def test_p2_a_task_that_waits_for_its_turn_says_so() -> None:
     world = begun("{maxActiveTasks: 1, tasks: [{name: a, script: x}, {name: b, script: x}]}")
     assert (world.row("b").phase, world.row("b").reason) == ("Pending", "MaxActiveTasks")
-    assert world.row("b").message == "maxActiveTasks: 1 tasks are active"
+    assert world.row("b").message == "maxActiveTasks: 1 of 1 are active"

@@ -62,11 +62,12 @@ def _speaks_to_a_cluster(block: Block) -> bool:
 
 
 def follow(page: Path, directory: Path, environment: Mapping[str, str], *, cluster: bool = True) -> None:
-    """Do what a page says; beside what is in the environment there is `brood`, and without a cluster only what needs none."""
+    """Do what a page says; beside what is in the environment there is `brood`, also for kubectl, and without a cluster only what needs none."""
     programs = directory / "bin"
     programs.mkdir(exist_ok=True)
-    (programs / "brood").write_text(BROOD)
-    (programs / "brood").chmod(0o755)
+    for name in ("brood", "kubectl-brood"):
+        (programs / name).write_text(BROOD)
+        (programs / name).chmod(0o755)
     more = {"PATH": f"{programs}:{environment['PATH']}", "NO_COLOR": "1", "COLUMNS": "200"}
     output = ""
     for one in blocks(page):

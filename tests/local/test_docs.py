@@ -1,6 +1,7 @@
 """What the docs tell a reader to do, done: files, commands, output. Pages for a cluster are followed in tests/kubernetes."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,20 @@ def test_a_reader_who_follows_the_page_sees_what_it_says(page: Path, tmp_path: P
     (directory / "examples").symlink_to(PROJECT / "examples")
     shutil.copytree(PROJECT / "docs", directory / "docs")
     follow(page, directory, {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}, cluster=False)
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)", README.read_text(encoding="utf-8"))
+    assert links
+    assert [one for one in links if not (PROJECT / one).exists()] == []
+
+
+def test_the_questions_that_metrics_answer_name_metrics_that_there_are() -> None:
+    page = (PAGES / "how-to/monitor.md").read_text(encoding="utf-8")
+    known = (PAGES / "reference/metrics.md").read_text(encoding="utf-8")
+    named = re.findall(r"\b(?:brood|workqueue)_\w+|\bleader_election_\w+", page)
+    assert len(named) > 7
+    assert [one for one in named if f"`{re.sub('_(count|bucket|sum)$', '', one)}`" not in known] == []
 
 
 def test_every_command_that_is_named_anywhere_in_the_docs_exists_with_its_options() -> None:

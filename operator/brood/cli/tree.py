@@ -92,7 +92,8 @@ def _line(row: Row, name: str, states: int, *, ascii_only: bool) -> Text:
         line.append("  ")
         line.append_text(_bar(row.items, ascii_only=ascii_only))
     if row.detail:
-        line.append(f"  {row.detail}", style="red" if row.phase == "Failed" and row.items is None else "")
+        detail = row.detail.replace("…", "...") if ascii_only else row.detail
+        line.append(f"  {detail}", style="red" if row.phase == "Failed" and row.items is None else "")
     return line
 
 

@@ -67,8 +67,10 @@ def test_a_fan_out_is_one_row_with_a_bar_counts_and_failed_indexes() -> None:
     items = {"total": 10_000, "running": 100, "succeeded": 19, "failed": 1, "failedIndexes": "17"}
     root = job_run("root", tasks=[task("encode", "Running", items=items)])
     children = [job_run(f"root-encode-{at}", parent=("root", "encode", at), tasks=[task("main")]) for at in range(50)]
-    lines = drawn(forest_of(root, *children)).splitlines()
+    forest = forest_of(root, *children)
+    lines = drawn(forest).splitlines()
     assert len(lines) == 2
+    assert len(forest._views) == 1, "a frame costs the same however many items there are"
     assert "20/10000 items, 1 failed (17), 100 running, 19 succeeded" in lines[1]
     assert "━━━" in lines[1]
 
@@ -77,6 +79,7 @@ def test_many_failed_indexes_are_cut_between_two_of_them() -> None:
     indexes = ",".join(str(at) for at in range(0, 400, 2))
     root = job_run("root", tasks=[task("t", "Running", items={"total": 400, "failed": 200, "failedIndexes": indexes})])
     assert ",26,28,…)" in drawn(forest_of(root))
+    assert ",26,28,...)" in drawn(forest_of(root), ascii_only=True)
 
 
 @pytest.mark.parametrize(

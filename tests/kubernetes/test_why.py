@@ -33,7 +33,7 @@ def test_why_names_maxactivetasks_suspended_and_the_tasks_before(simulation: Are
     assert (told["reason"], told["message"]) == ("WaitsForTasks", "waits for a")
     assert "suspended" in brood(simulation, "suspend", name)
     simulation.history.run_is(name, lambda one: one["status"]["phase"] == "Suspended")
-    assert answers(simulation, name)[name]["wayOut"] == "brood resume"
+    assert answers(simulation, name)[name]["wayOut"].startswith("`brood resume NAME`")
     assert "resumed" in brood(simulation, "resume", name)
     ended(simulation, name)
 

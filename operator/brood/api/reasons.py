@@ -42,7 +42,7 @@ class WaitingReason(Reason):
 
     QUEUED = "Queued", "Other runs hold the concurrency key; the message names them and the position."
     QUOTA_EXCEEDED = "QuotaExceeded", "A ResourceQuota of the namespace is used up."
-    NAMESPACE_LIMIT = "NamespaceLimit", "The operator's limit for the namespace is reached: runs, Pods or volumes."
+    NAMESPACE_LIMIT = "NamespaceLimit", "The operator's limit for the namespace is reached: runs or Pods."
     ARTIFACT_VOLUME_PENDING = "ArtifactVolumePending", "The claim for artifacts is not bound yet."
     ARTIFACT_VOLUME_LIMIT = (
         "ArtifactVolumeLimit",

@@ -18,12 +18,13 @@ PAGES: Final = Path(__file__).parents[1] / "docs"
 BROOD: Final = f'#!/bin/sh\nexec {sys.executable} -m brood "$@"\n'
 README: Final = PAGES.parent / "README.md"
 ON_A_CLUSTER: Final = ("kubectl", "helm", "docker")
-ELSEWHERE: Final = ("helm", "docker", "make")
-"""What installs the operator: tests/kubernetes/test_chart.py does that, and here one runs already; and all tests."""
+INSTALLS: Final = ("helm", "docker")
+ELSEWHERE: Final = (*INSTALLS, "make")
+"""What a reader who has no registry leaves out: an operator runs already. And all tests."""
 
 _BLOCK = re.compile(r"^( *)```(\w+)([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"(?:^|\$\(|&& )(?:kubectl )?brood ([^\n]*)", re.MULTILINE)
-SECONDS = 120
+SECONDS = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,9 @@ def pages() -> list[Path]:
     return sorted(page for page in PAGES.rglob("*.md") if "decisions" not in page.parts and blocks(page))
 
 
-def blocks(page: Path) -> list[Block]:
-    """Return the blocks of a page in their order."""
-    text = page.read_text(encoding="utf-8")
+def blocks(page: Path, registry: str = "") -> list[Block]:
+    """Return the blocks of a page in their order, for a reader who has this registry."""
+    text = page.read_text(encoding="utf-8").replace("REGISTRY", registry or "REGISTRY")
     found = []
     for one in _BLOCK.finditer(text):
         title = re.search(r'title="([^"]+)"', one[3])
@@ -61,8 +62,18 @@ def _speaks_to_a_cluster(block: Block) -> bool:
     return re.search(rf"^({'|'.join(ON_A_CLUSTER)}) ", block.text, re.MULTILINE) is not None
 
 
-def follow(page: Path, directory: Path, environment: Mapping[str, str], *, cluster: bool = True) -> None:
-    """Do what a page says; beside what is in the environment there is `brood`, also for kubectl, and without a cluster only what needs none."""
+def installs(page: Path) -> bool:
+    """Whether a page installs the operator."""
+    return any(one.language == "sh" and one.text.startswith(INSTALLS) for one in blocks(page))
+
+
+def follow(
+    page: Path, directory: Path, environment: Mapping[str, str], *, cluster: bool = True, registry: str = ""
+) -> None:
+    """Do what a page says; beside what is in the environment there is `brood`, also for kubectl, and without a cluster only what needs none.
+
+    Who has a `registry` installs the operator as the page says.
+    """
     programs = directory / "bin"
     programs.mkdir(exist_ok=True)
     for name in ("brood", "kubectl-brood"):
@@ -70,11 +81,13 @@ def follow(page: Path, directory: Path, environment: Mapping[str, str], *, clust
         (programs / name).chmod(0o755)
     more = {"PATH": f"{programs}:{environment['PATH']}", "NO_COLOR": "1", "COLUMNS": "200"}
     output = ""
-    for one in blocks(page):
+    for one in blocks(page, registry):
         if one.language == "yaml" and one.title:
             file = directory / one.title
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(one.text)
+        elif one.language == "sh" and one.text.startswith(ELSEWHERE) and not registry:
+            output = ""
         elif one.language == "sh" and (cluster or not _speaks_to_a_cluster(one)):
             output = _type(page, one, directory, {**environment, **more})
         elif one.language == "text":
@@ -82,10 +95,8 @@ def follow(page: Path, directory: Path, environment: Mapping[str, str], *, clust
 
 
 def _type(page: Path, block: Block, directory: Path, environment: Mapping[str, str]) -> str:
-    if block.text.startswith(ELSEWHERE):
-        return ""
     done = subprocess.run(
-        ["bash", "-c", block.text], cwd=directory, env=dict(environment), capture_output=True, text=True, timeout=SECONDS, check=False
+        ["bash", "-ec", block.text], cwd=directory, env=dict(environment), capture_output=True, text=True, timeout=SECONDS, check=False
     )  # fmt: skip
     said = done.stdout + done.stderr
     wanted = int(found[1]) if (found := re.search(r"# exit code (\d+)", block.text)) else 0

@@ -20,8 +20,8 @@ LOCK = PROJECT / "requirements/image.lock"
 PIP = "[global]\nno-index = true\nfind-links = /wheels\n"
 
 
-def push(state: State) -> str:
-    """Build the image and push it, and return its digest."""
+def push(state: State, name: str = "") -> str:
+    """Build the image and push it, and return its digest; its name is one that the chart's defaults lead to, or `name`."""
     directory = state.directory / "image"
     directory.mkdir(exist_ok=True)
     registry = state.url("registry")
@@ -39,7 +39,7 @@ def push(state: State) -> str:
         _buildah(state, *build, f"--tag={NAME}", str(PROJECT))
         _buildah(state, "rmi", "--prune")
         digest = directory / "digest"
-        target = f"docker://{registry}/{NAME}:latest"
+        target = f"docker://{name or f'{registry}/{NAME}:latest'}"
         _buildah(state, "push", "--tls-verify=false", f"--digestfile={digest}", NAME, target)
         say(f"  its size: {_buildah(state, 'images', '--noheading', '--format={{.Size}}', NAME).strip()}")
     return digest.read_text()

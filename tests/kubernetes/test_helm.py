@@ -11,7 +11,6 @@ from tests.cluster import image
 from tests.cluster.access import Cluster
 from tests.cluster.places import PROJECT
 from tests.cluster.state import State
-from tests.docs import PAGES, follow
 from tests.kubernetes.arenas import definition, fresh, row, run, script
 from tests.kubernetes.charts import CHART, RELEASE, HelmError, Object, helm
 from tests.kubernetes.history import History, watching
@@ -84,11 +83,6 @@ def test_the_image_can_send_traces_and_holds_no_tools(installed: Installation, n
     listed = installed.cluster.kubectl("exec", "-n", installed.home, "deploy/brood", "--", "ls", "/opt/brood/bin")
     assert "brood" in listed.split()
     assert not {"pip", "hatchling"} & {*listed.split()}
-
-
-@pytest.mark.slow
-def test_the_tutorial_can_be_followed_word_by_word(installed: Installation, notes: str, tmp_path: Path) -> None:
-    follow(PAGES / "tutorial/cluster.md", tmp_path, installed.cluster.shell(tmp_path, namespace=installed.work))
 
 
 @pytest.mark.slow

@@ -1,12 +1,14 @@
 """The repositories of examples/gitops, applied as Argo CD and Flux apply them."""
 
+import json
+
 import pytest
 import yaml
 
 from tests.cluster.access import KubectlError
 from tests.cluster.places import PROJECT
 from tests.gitops import kstatus
-from tests.kubernetes.arenas import Arena
+from tests.kubernetes.arenas import Arena, run, script
 from tests.kubernetes.history import Object
 
 EXAMPLES = PROJECT / "examples/gitops"
@@ -53,6 +55,20 @@ def test_an_argo_cd_hook_is_a_run_per_sync(real: Arena) -> None:
         made = real.kubectl("create", "-o", "name", "-f", str(EXAMPLES / "argocd/hooks/migrate-run.yaml")).strip()
         real.kubectl("wait", "--for=condition=Succeeded", made, "--timeout=60s")
         assert len(runs(real, "migrate")) == sync
+
+
+def test_a_run_that_argo_cd_tracks_by_label_outlives_its_ttl(real: Arena) -> None:
+    name = real.run([script("quick", "true")], ttlSecondsAfterFinished=0)
+    tracked, plain = (run(f"{name}-{word}", name) for word in ("tracked", "plain"))
+    for one in (tracked, plain):
+        one["metadata"]["labels"] = {"app.kubernetes.io/instance": "catalogue"}
+    words = ("apply", "-n", real.namespace, "-f", "-")
+    real.cluster.kubectl(*words, "--field-manager=argocd-controller", input=json.dumps(tracked))
+    real.ended(tracked["metadata"]["name"])
+    real.cluster.kubectl(*words, input=json.dumps(plain))
+    for gone in (name, plain["metadata"]["name"]):
+        real.kubectl("wait", f"jr/{gone}", "--for=delete", "--timeout=60s")
+    assert [one["metadata"]["name"] for one in runs(real, name)] == [tracked["metadata"]["name"]]
 
 
 def runs(real: Arena, of: str) -> list[Object]:

@@ -73,3 +73,6 @@ GITOPS_MARKERS: Final = (
     "meta.helm.sh/release-name",
 )
 """Labels or annotations that say that a GitOps tool owns an object: ``ttlSecondsAfterFinished`` is off there."""
+
+GITOPS_MANAGERS: Final = frozenset({"argocd-controller", "argocd-application-controller"})
+"""Field managers that say the same: of Argo CD's label tracking there is only a label that others use, too."""

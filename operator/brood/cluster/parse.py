@@ -283,9 +283,10 @@ def _controller(references: Iterable[Object]) -> str | None:
 
 def _gitops(manifest: Manifest, labels: Mapping[str, str]) -> bool:
     annotations = _mapping(manifest["metadata"].get("annotations"))
-    if not labels and not annotations:
-        return False
-    return labels.get(_HELM[0]) == _HELM[1] or any(one in labels or one in annotations for one in names.GITOPS_MARKERS)
+    if labels.get(_HELM[0]) == _HELM[1] or any(one in labels or one in annotations for one in names.GITOPS_MARKERS):
+        return True
+    writers = manifest["metadata"].get("managedFields") or ()
+    return any(one.get("manager") in names.GITOPS_MANAGERS for one in writers)
 
 
 def _moment(text: str | None) -> datetime | None:

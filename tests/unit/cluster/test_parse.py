@@ -110,9 +110,12 @@ class TestRun:
             ("labels", {"app.kubernetes.io/managed-by": "brood"}, False),
             ("labels", {"app.kubernetes.io/instance": "apps"}, False),
             ("annotations", {"kubectl.kubernetes.io/last-applied-configuration": "{}"}, False),
+            ("managedFields", [{"manager": "kubectl"}, {"manager": "argocd-controller"}], True),
+            ("managedFields", [{"manager": "argocd-application-controller"}], True),
+            ("managedFields", [{"manager": "argocd-server"}], False),  # somebody asked for it by the action `run`
         ],
     )
-    def test_gitops_tools_are_recognised(self, where: str, marker: dict[str, str], *, owned: bool) -> None:
+    def test_gitops_tools_are_recognised(self, where: str, marker: Any, *, owned: bool) -> None:
         view = parse_run(stored(run(), **{where: marker}))
         assert isinstance(view, RunView)
         assert view.gitops is owned

@@ -210,6 +210,11 @@ def test_crds_stay_at_an_uninstall_unless_somebody_says_otherwise(kwok: Cluster)
         ({"serviceAccount": {"create": False}}, "serviceAccount/name"),
         ({"metrics": {"enabled": False}, "serviceMonitor": {"enabled": True}}, "needs metrics.enabled"),
         ({"resources": {"limit": {}}}, "limit"),
+        ({"resources": {"limits": {"memroy": "1Gi"}}}, "memroy"),
+        ({"podSecurityContext": {"runAsUsr": 1}}, "runAsUsr"),
+        ({"securityContext": {"privilegd": True}}, "privilegd"),
+        ({"env": [{"name": "A", "valu": "b"}]}, "valu"),
+        ({"networkPolicy": {"egress": [{"tos": []}]}}, "tos"),
     ],
     ids=str,
 )
@@ -229,6 +234,29 @@ def test_every_value_has_a_default_and_is_in_the_schema() -> None:
 
     schema = json.loads((CHART / "values.schema.json").read_text())
     same(yaml.safe_load((CHART / "values.yaml").read_text()), schema, "")
+
+
+def test_the_schema_names_the_fields_that_kubernetes_has(kwok: Cluster) -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())["properties"]
+    policy = schema["networkPolicy"]["properties"]
+    named = {
+        "core.v1.LocalObjectReference": schema["imagePullSecrets"],
+        "core.v1.EnvVar": schema["env"],
+        "core.v1.Toleration": schema["tolerations"],
+        "core.v1.Affinity": schema["affinity"],
+        "core.v1.TopologySpreadConstraint": schema["topologySpreadConstraints"],
+        "core.v1.PodSecurityContext": schema["podSecurityContext"],
+        "core.v1.SecurityContext": schema["securityContext"],
+        "core.v1.ResourceClaim": schema["resources"]["properties"]["claims"],
+        "networking.v1.NetworkPolicyPeer": policy["metricsFrom"],
+        "networking.v1.NetworkPolicyEgressRule": policy["egress"],
+    }
+    served: Object = {}
+    for group in ("api/v1", "apis/networking.k8s.io/v1"):
+        served |= json.loads(kwok.kubectl("get", "--raw", f"/openapi/v3/{group}"))["components"]["schemas"]
+    for kind, ours in named.items():
+        names = ours.get("items", ours)["propertyNames"]["enum"]
+        assert {*names} == {*served[f"io.k8s.api.{kind}"]["properties"]}, kind
 
 
 def test_the_chart_has_the_version_of_the_package() -> None:

@@ -32,7 +32,8 @@ def push(state: State, name: str = "") -> str:
     storage.mkdir(parents=True, exist_ok=True)
     with (storage / ".lock").open("w") as lock, step("the operator's image"):
         fcntl.flock(lock, fcntl.LOCK_EX)  # others would prune what is not finished
-        mounts = [f"--volume={_wheels()}:/wheels:ro", f"--volume={directory / 'pip.conf'}:/etc/pip.conf:ro"]
+        python = Path("/usr/bin/python3").resolve().name.removeprefix("python")  # the stand-in has this machine's
+        mounts = [f"--volume={wheels(python)}:/wheels:ro", f"--volume={directory / 'pip.conf'}:/etc/pip.conf:ro"]
         build = ["bud", "--isolation=chroot", "--layers", *mounts]
         # The first stage has a name of its own, so that the next build finds it: what has none is removed.
         _buildah(state, *build, "--target=build", "--tag=brood-build", str(PROJECT))
@@ -45,18 +46,18 @@ def push(state: State, name: str = "") -> str:
     return digest.read_text()
 
 
-def _wheels() -> Path:
-    """Return the directory of the locked wheels for the Python of the stand-in, which is this machine's."""
-    python = Path("/usr/bin/python3").resolve().name.removeprefix("python")
-    wheels = cache() / "wheels" / hashlib.sha256(python.encode() + LOCK.read_bytes()).hexdigest()[:12]
-    if not wheels.exists():
-        unfinished = wheels.with_suffix(".unfinished")
-        words = ["-q", "--no-deps", "--require-hashes", "--only-binary=:all:", f"--python-version={python}"]
+def wheels(python: str, *platforms: str) -> Path:
+    """Return the directory of the locked wheels for a version of Python, on this machine or on other platforms."""
+    words = [f"--python-version={python}", *(f"--platform={platform}" for platform in platforms)]
+    directory = cache() / "wheels" / hashlib.sha256(repr(words).encode() + LOCK.read_bytes()).hexdigest()[:12]
+    if not directory.exists():
+        unfinished = directory.with_suffix(".unfinished")
+        words += ["-q", "--no-deps", "--require-hashes", "--only-binary=:all:"]
         words += [f"--requirement={LOCK}", f"--dest={unfinished}"]
         with step("wheels for the operator's image"):
             subprocess.run([sys.executable, "-m", "pip", "download", *words], check=True)
-        unfinished.rename(wheels)
-    return wheels
+        unfinished.rename(directory)
+    return directory
 
 
 def _buildah(state: State, *words: str) -> str:

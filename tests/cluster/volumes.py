@@ -21,6 +21,7 @@ from tests.cluster.state import State
 
 PROVISIONER = "brood.dev/local-directories"
 CLASS = "standard"
+ATTEMPTS = 10
 STORAGE_CLASS = {
     "apiVersion": "storage.k8s.io/v1",
     "kind": "StorageClass",
@@ -114,8 +115,11 @@ def _reclaim(state: State, volume: dict[str, Any]) -> None:
 
 
 def _create(state: State, manifest: dict[str, Any]) -> None:
-    """Create the object unless it is there."""
+    """Create the object unless it is there; a server that is too busy is asked again, because nothing else would."""
     command = [*controlplane.kubectl(state), "create", "-f", "-"]
-    done = subprocess.run(command, input=json.dumps(manifest), text=True, check=False, capture_output=True)
-    if done.returncode != 0 and "AlreadyExists" not in done.stderr:
+    for _ in range(ATTEMPTS):
+        done = subprocess.run(command, input=json.dumps(manifest), text=True, check=False, capture_output=True)
+        if done.returncode == 0 or "AlreadyExists" in done.stderr:
+            return
         print(done.stderr, file=sys.stderr, flush=True)
+        time.sleep(1)

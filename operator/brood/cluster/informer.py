@@ -20,7 +20,8 @@ _LOG = structlog.get_logger("brood.informer")
 
 _STEADY_SECONDS = 5.0
 """A stream that lasted so long, or brought anything, was no failure, whatever ended it."""
-_TOMBSTONES = 10_000
+_TOMBSTONES = 1_000
+"""Deletions that are remembered: an event that is late is so by what is on its way at once, some dozens of requests."""
 _YIELD_EVERY = 250  # objects of a listing between two turns of the loop
 
 

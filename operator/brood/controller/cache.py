@@ -30,7 +30,8 @@ POSITION_SECONDS = 0.2
 """A waiting run learns of a change of its position after so many seconds for each that is before it: few writes, and
 the first ones, whom it concerns most, soon."""
 
-RUNS_REMEMBERED = 10_000
+RUNS_REMEMBERED = 1_000
+"""Runs that are known to be gone; of one that was forgotten a Pod that is left costs a request to ask for it."""
 
 
 class Cache:

@@ -14,14 +14,14 @@ import os
 import sys
 from pathlib import Path
 
-from bench import figures, scenarios
+from bench import crowds, figures, scenarios
 from bench.apiserver import ApiServer, connect
 from bench.process import operator
 from tests.cluster import lifecycle
 from tests.cluster.access import Cluster, install_crds
 
-SCENARIOS = ("T1", "T1-real", "T2", "T3", "T4", "FAIR")
-SIZES = {"T2": 1000, "T3": 500, "T4": 2000, "FAIR": 2000}
+SCENARIOS = ("T1", "T1-real", "T2", "T3", "T4", "FAIR", "MANY")
+SIZES = {"T2": 1000, "T3": 500, "T4": 2000, "FAIR": 2000, "MANY": 1000}
 SHORT_SIZE = 60
 ON_REAL_NODE = "T1-real"
 """Alone: it has a cluster of its own, with a real node (root)."""
@@ -40,7 +40,9 @@ async def measure(api: ApiServer, directory: Path, scenario: str, size: int) -> 
             case "T2":
                 return await scenarios.t2(api, one, size)
             case "FAIR":
-                return await scenarios.fair(api, one, size)
+                return await crowds.fair(api, size)
+            case "MANY":
+                return await crowds.many(api, one, size)
             case _:
                 return await scenarios.t3(api, one, size)
 
@@ -49,7 +51,7 @@ async def main() -> int:
     """Measure what the command line names."""
     parser = argparse.ArgumentParser(prog="python -m bench.cluster", description=__doc__)
     parser.add_argument("scenarios", nargs="*", help=f"of {', '.join(SCENARIOS)}; default: all")
-    parser.add_argument("--n", type=int, help="items of T2 and FAIR, runs of T3, finished runs of T4")
+    parser.add_argument("--n", type=int, help="items of T2 and FAIR, runs of T3 and MANY, finished runs of T4")
     parser.add_argument("--repeat", type=int, default=3, help="how often (%(default)s)")
     parser.add_argument(
         "--dir", type=Path, help="a cluster that runs already (up --node kwok --audit); else one is made"

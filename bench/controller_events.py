@@ -1,7 +1,8 @@
-"""CPU of the controller per item of a fan-out, without processes or a server: Pods end as soon as they exist.
+"""CPU and memory of the controller per item of a fan-out, without processes or a server: Pods end as soon as they exist.
 
-``python -m bench.controller_events [items …]`` prints one JSON object per number of items. The store of the local
-cluster is in the same process, so the figure is an upper bound; what matters is that it does not grow with the items.
+``python -m bench.controller_events [items …]`` prints one JSON object per number of items, ascending, and keeps them. The store
+of the local cluster with all objects is in the same process, so the figures are upper bounds; what matters is that they do not
+grow with the items.
 """
 
 # ruff: noqa: INP001 - a folder of scripts
@@ -19,6 +20,7 @@ from typing import Any
 
 import structlog
 
+from bench import figures
 from brood.cluster.local.cluster import LocalCluster
 from brood.cluster.port import Kind
 from brood.controller.config import Config
@@ -27,27 +29,31 @@ from brood.controller.controller import Controller
 SIZES = (100, 1_000, 10_000)
 MAX_CONCURRENT = 100
 DEFINITION = "bench"
+PARAMS = ("A", "B", "C")
+"""The items lie in three params, because one may have 256 KiB and 100,000 items have 590."""
+ITEMS_FROM = " ".join(f"{{{{ params.{name} }}}}" for name in PARAMS)
 
 
 def _definition(items: int) -> dict[str, Any]:
     body = {"name": "each", "script": "true", "output": "SAID"}
-    parallel = {"itemsFrom": "{{ params.ITEMS }}", "maxConcurrent": MAX_CONCURRENT, "maxItems": items}
+    parallel = {"itemsFrom": ITEMS_FROM, "maxConcurrent": MAX_CONCURRENT, "maxItems": items}
     return {
         "apiVersion": "brood.dev/v1alpha1",
         "kind": "JobDefinition",
         "metadata": {"name": DEFINITION, "namespace": "default"},
-        "spec": {"params": [{"name": "ITEMS"}], "tasks": [{**body, "parallel": parallel}]},
+        "spec": {"params": [{"name": name} for name in PARAMS], "tasks": [{**body, "parallel": parallel}]},
     }
 
 
 def _run(items: int) -> dict[str, Any]:
+    words = [str(number) for number in range(items)]
     return {
         "apiVersion": "brood.dev/v1alpha1",
         "kind": "JobRun",
         "metadata": {"name": "run", "namespace": "default"},
         "spec": {
             "definitionRef": {"name": DEFINITION},
-            "params": {"ITEMS": json.dumps([f"i{number}" for number in range(items)])},
+            "params": {name: " ".join(words[at :: len(PARAMS)]) for at, name in enumerate(PARAMS)},
         },
     }
 
@@ -87,7 +93,7 @@ async def measure(items: int) -> dict[str, Any]:
                 if "completionTime" in status:
                     break
             seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-            figures = controller.queue.figures
+            queue = controller.queue.figures
             kubelet.cancel()
             await controller.stop()
     return {
@@ -96,8 +102,8 @@ async def measure(items: int) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "cpu_seconds": round(cpu, 2),
         "cpu_ms_per_item": round(1000 * cpu / items, 3),
-        "passes": figures.processed,
-        "failed": figures.failed,
+        "passes": queue.processed,
+        "failed": queue.failed,
         "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
 
@@ -105,8 +111,11 @@ async def measure(items: int) -> dict[str, Any]:
 def main() -> None:
     """Measure each number of items named on the command line."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    for size in [int(one) for one in sys.argv[1:]] or SIZES:
-        print(json.dumps(asyncio.run(measure(size))), flush=True)  # noqa: T201 - that is what it is for
+    rounds = []
+    for size in sorted(int(one) for one in sys.argv[1:]) or SIZES:
+        rounds.append(asyncio.run(measure(size)))
+        print(json.dumps(rounds[-1]), flush=True)  # noqa: T201 - that is what it is for
+    figures.keep({"STORE": rounds})
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def keep(results: Results, *, label: str = "") -> Path:
 
 def median(rounds: Sequence[Figures], name: str) -> float:
     """Return the median of a figure over all rounds."""
-    return statistics.median(one[name] for one in rounds)
+    return float(statistics.median(one[name] for one in rounds))
 
 
 def holds(value: float, limit: float) -> bool:

@@ -30,6 +30,12 @@ def chain(steps: int) -> Object:
     return definition("chain", tasks, concurrency={"key": "{{ run.name }}"})
 
 
+def long_task(seconds: int) -> Object:
+    """Return a definition of one task that takes so long on a simulated node."""
+    container = {**CONTAINER, "env": [{"name": "KWOK_RUN_FOR", "value": f"{seconds}s"}]}
+    return definition("long", [{"name": "t0", "container": container}], concurrency={"key": "{{ run.name }}"})
+
+
 def fan_out(items: int, at_once: int) -> Object:
     """Return a definition with one parallel task."""
     parallel = {"itemsFrom": "{{ params.ITEMS }}", "maxConcurrent": at_once, "maxItems": items}

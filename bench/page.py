@@ -1,4 +1,4 @@
-"""Writes the tables of docs/performance.md anew from bench/results: ``python -m bench.page``."""
+"""Writes the tables of docs/performance.md and the picture of growth anew from bench/results: ``python -m bench.page``."""
 
 # ruff: noqa: INP001 - a folder of scripts
 
@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from bench import figures
+from bench import figures, plots
 
 PAGE = figures.PROJECT / "docs" / "performance.md"
+PICTURE = figures.PROJECT / "docs" / "pictures" / "growth.svg"
 BEGIN, END = "<!-- from bench/results: {} -->", "<!-- end -->"
 
 WORDS = {
@@ -70,23 +71,51 @@ def budgets(found: dict[str, list[Kept]]) -> Iterator[str]:
             yield f"| {scenario} | {what} | {middle:g}{spread} | {wanted} | {verdict} | {number} | {where} |"
 
 
+def by_size(found: dict[str, list[Kept]], scenario: str, needs: str) -> dict[int, figures.Figures]:
+    """Return the newest figures of each number of items, ascending."""
+    sizes: dict[int, figures.Figures] = {}
+    for _, rounds in found.get(scenario, ()):
+        for one in rounds:
+            if needs in one:
+                sizes.setdefault(one["items"], one)
+    return dict(sorted(sizes.items()))
+
+
 def growth(found: dict[str, list[Kept]]) -> Iterator[str]:
     """Yield a table of fan-outs by their size: what grows with n, and what does not."""
     yield "| items | s | ms per item | over the Indexed Job | operator: CPU ms per item | writes per item | MB | parent, KiB |"
     yield "|---|---|---|---|---|---|---|---|"
-    by_size: dict[int, figures.Figures] = {}
-    for _, rounds in found.get("T2", ()):
-        if "parent_kb" in rounds[0]:
-            by_size.setdefault(rounds[0]["items"], rounds[0])
-    for items, one in sorted(by_size.items()):
+    for items, one in by_size(found, "T2", "parent_kb").items():
         ratio = f"{one['ratio']:g}" if "ratio" in one else ""
         seconds, each = one["brood_s"], 1000 * one["brood_s"] / items
         shown = (items, seconds, round(each, 1), ratio, one["cpu_ms_per_item"], one["writes_per_item"], one["peak_mb"])
         yield f"| {' | '.join(map(str, shown))} | {one['parent_kb']:g} |"
 
 
+def picture(found: dict[str, list[Kept]]) -> str:
+    """Return the same as a drawing, beside the controller on the local store."""
+    cluster, store = by_size(found, "T2", "parent_kb"), by_size(found, "STORE", "cpu_ms_per_item")
+
+    def lines(name: str, in_store: str | None = None) -> dict[str, plots.Points]:
+        drawn = {"cluster": {n: one[name] for n, one in cluster.items()}}
+        return {**drawn, "local store": {n: one[in_store] for n, one in store.items()}} if in_store and store else drawn
+
+    seconds = {
+        "cluster": {n: 1000 * one["brood_s"] / n for n, one in cluster.items()},
+        **({"local store": {n: 1000 * one["seconds"] / n for n, one in store.items()}} if store else {}),
+    }
+    return plots.svg(
+        [
+            plots.Panel("ms per item", seconds),
+            plots.Panel("CPU of the operator, ms per item", lines("cpu_ms_per_item", "cpu_ms_per_item")),
+            plots.Panel("memory, MB", lines("peak_mb", "rss_mb")),
+            plots.Panel("the parent as stored, KiB", lines("parent_kb")),
+        ]
+    )
+
+
 def main() -> None:
-    """Put the tables between their marks."""
+    """Put the tables between their marks, and the picture where the page shows it."""
     text, found = PAGE.read_text(encoding="utf-8"), newest()
     for name, lines in (("budgets", budgets(found)), ("growth", growth(found))):
         before, begin, rest = text.partition(BEGIN.format(name))
@@ -94,6 +123,7 @@ def main() -> None:
         table = "\n".join(lines)
         text = f"{before}{begin}\n\n{table}\n\n{end}{after}"
     PAGE.write_text(text, encoding="utf-8")
+    PICTURE.write_text(picture(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

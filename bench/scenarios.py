@@ -3,7 +3,6 @@
 # ruff: noqa: INP001 - a folder of scripts
 
 import asyncio
-import statistics
 import time
 import uuid
 from collections import Counter
@@ -16,7 +15,6 @@ from bench.figures import Figures
 from bench.process import Meter, Process, operator
 
 AT_ONCE = 100
-FAIR_RUNS = 5
 
 
 def pod_is_done(found: Object) -> bool:
@@ -129,7 +127,7 @@ async def t2(api: ApiServer, one: Process, items: int = 1000) -> Figures:
         "peak_mb": round(one.peak_mb, 1),
         "parent_kb": round(size / 1024, 1),
         "parent_writes_per_s": round(_parent_writes(events) / seconds, 2),
-        **_writes(events, items, "item"),
+        **counted(events, items, "item"),
     }
 
 
@@ -137,14 +135,14 @@ async def t3(api: ApiServer, one: Process, runs: int = 500) -> Figures:
     """Measure one-task runs that are created at once against bare Pods that are created at once."""
     native_namespace, namespace = await fresh(api, "pods"), await fresh(api, "t3")
     meter = Meter(api.directory)
-    native = await _all_at_once(
+    native = await all_at_once(
         api, PODS.format(native_namespace), [objects.pod(f"p{number}") for number in range(runs)], pod_is_done
     )
     native_cpu = meter.ms_per(runs)
     await ready_definition(api, namespace, objects.chain(1))
     meter = Meter(api.directory, brood=one.pid)
     wanted = [objects.run(f"r{number}", "chain") for number in range(runs)]
-    seconds = await _all_at_once(api, RUNS.format(namespace), wanted, run_is_done)
+    seconds = await all_at_once(api, RUNS.format(namespace), wanted, run_is_done)
     cpu = meter.ms_per(runs)
     events = await api.requests(namespace)
     return {
@@ -156,45 +154,12 @@ async def t3(api: ApiServer, one: Process, runs: int = 500) -> Figures:
         "cpu": cpu,
         "native_cpu": native_cpu,
         "peak_mb": round(one.peak_mb, 1),
-        **_writes(events, runs, "run"),
+        **counted(events, runs, "run"),
     }
 
 
-async def fair(api: ApiServer, _: Process, items: int = 2000) -> Figures:
-    """Measure how soon a run of one task has its Pod, alone and beside a fan-out."""
-    namespace, other = await fresh(api, "fan"), await fresh(api, "one")
-    await ready_definition(api, namespace, objects.fan_out(items, AT_ONCE))
-    await ready_definition(api, other, objects.chain(1))
-    alone = [await _start(api, other, f"alone-{number}") for number in range(FAIR_RUNS)]
-    watch = await api.count(RUNS.format(namespace), run_is_done, selector="!brood.dev/root-run")
-    await api.create(RUNS.format(namespace), objects.run("run", "fan", ITEMS=objects.items(items)))
-    await asyncio.sleep(3)
-    beside = []
-    while not (await api.request("GET", RUNS.format(namespace) + "/run")).get("status", {}).get("completionTime"):
-        beside.append(await _start(api, other, f"beside-{len(beside)}"))
-        await asyncio.sleep(0.5)
-    await watch.until(1)
-    before, under = statistics.median(alone), statistics.median(beside)
-    return {
-        "items": items,
-        "runs": len(beside),
-        "alone_s": round(before, 3),
-        "beside_s": round(under, 3),
-        "beside_worst_s": round(max(beside), 3),
-        "delay_s": round(under - before, 3),
-    }
-
-
-async def _start(api: ApiServer, namespace: str, name: str) -> float:
-    """Return the seconds from the creation of a run until its Pod exists."""
-    watch = await api.count(PODS.format(namespace), lambda found: found["metadata"]["labels"]["brood.dev/run"] == name)
-    began = time.perf_counter()
-    await api.create(RUNS.format(namespace), objects.run(name, "chain"))
-    await watch.until(1)
-    return time.perf_counter() - began
-
-
-async def _all_at_once(api: ApiServer, path: str, wanted: list[Object], is_done: Any) -> float:
+async def all_at_once(api: ApiServer, path: str, wanted: list[Object], is_done: Any) -> float:
+    """Create objects and return the seconds until all are done."""
     watch = await api.count(path, is_done)
     began = time.perf_counter()
     waiting = asyncio.create_task(watch.until(len(wanted)))
@@ -233,7 +198,7 @@ async def fill(api: ApiServer, namespace: str, number: int) -> None:
     )
 
 
-def _writes(events: list[Object], number: int, of: str) -> Figures:
+def counted(events: list[Object], number: int, of: str) -> Figures:
     """Return writes of the operator by run or item, Events apart."""
     counts = writes_of(events, "brood")
     sent = sum(count for what, count in counts.items() if what.endswith(" events"))

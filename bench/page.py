@@ -22,6 +22,7 @@ WORDS = {
     ("T3", "rate_ratio"): "one-task runs at once: rate over that of bare Pods",
     ("T3", "writes_per_run"): "API writes per run of one task",
     ("T3", "events_per_run"): "Events per run",
+    ("T4", "empty_ready_s"): "start of the operator on an empty cluster: ready, s",
     ("T4", "full_ready_s"): "start over finished runs with a Pod each: ready, s",
     ("T4", "full_peak_mb"): "… memory, MB",
     ("T7", "plan_256_tasks_ms"): "plan of a run with 256 tasks, ms",

@@ -9,7 +9,7 @@ from typing import Final
 
 WIDTH: Final = 360
 HEIGHT: Final = 190
-LEFT, RIGHT, TOP, BOTTOM = 52, 18, 34, 34
+LEFT, RIGHT, TOP, BOTTOM = 52, 26, 34, 34
 COLUMNS: Final = 2
 STYLE: Final = """
 text{font:12px system-ui,sans-serif;fill:#1b1f24}.title{font-weight:600}.small{font-size:11px;fill:#59636e}

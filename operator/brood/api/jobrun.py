@@ -16,9 +16,12 @@ NameString = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 
 
 def _immutable(field: str) -> tuple[str, str, str]:
-    """Return the rule that a field never changes, removal included; on the parent, where an absent field is seen."""
+    """Return the rule that a field never changes, removal included; on the parent, where an absent field is seen.
+
+    Every write of a status evaluates it, and each ``self.x`` costs the API server a map of all that the schema knows there.
+    """
     return (
-        f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})",
+        f"has(self.{field}) ? has(oldSelf.{field}) && self.{field} == oldSelf.{field} : !has(oldSelf.{field})",
         f"{field} is immutable",
         f".{field}",
     )

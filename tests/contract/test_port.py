@@ -120,6 +120,14 @@ class TestPatch:
         assert (after["data"], after["metadata"]["finalizers"]) == ({"b": "2", "c": "3"}, ["a.b/d"])
         await bench.port.patch(MAPS, bench.namespace, "values", {"metadata": {"finalizers": None}})
 
+    async def test_one_empty_entry_has_the_server_forget_who_wrote_what(self, bench: Bench) -> None:
+        await bench.create(MAPS, config_map(data={"a": "1"}))
+        patch = {"data": {"a": "2"}, "metadata": {"managedFields": [{}]}}
+        for _ in range(2):  # nor does a later write bring it back
+            after = await bench.port.patch(MAPS, bench.namespace, "values", patch)
+            assert "managedFields" not in after["metadata"]
+            patch = {"data": {"a": "3"}}
+
     async def test_what_changes_nothing_makes_no_version(self, bench: Bench) -> None:
         made = await bench.create(MAPS, config_map(data={"a": "1"}))
         after = await bench.port.patch(MAPS, bench.namespace, "values", {"data": {"a": "1"}})

@@ -36,6 +36,7 @@ _SYSTEM_FIELDS = (
     "generation",
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
+    "managedFields",
 )
 _ENDED = frozenset({"Succeeded", "PartiallySucceeded", "Failed", "Cancelled", "Rejected"})
 

@@ -102,16 +102,20 @@ async def t2(api: ApiServer, one: Process, items: int = 1000) -> Figures:
     """Measure a fan-out against an Indexed Job."""
     native_namespace, namespace = await fresh(api, "job"), await fresh(api, "t2")
     watch = await api.count(JOBS.format(native_namespace), job_is_done)
+    work = [await api.allocated_kb()]
     began, meter = time.perf_counter(), Meter(api.directory)
     await api.create(JOBS.format(native_namespace), objects.indexed_job("job", items, AT_ONCE))
     await watch.until(1)
     native, native_cpu = time.perf_counter() - began, meter.ms_per(items)
+    work.append(await api.allocated_kb())
     await ready_definition(api, namespace, objects.fan_out(items, AT_ONCE))
     watch = await api.count(RUNS.format(namespace), run_is_done, selector="!brood.dev/root-run")
+    work.append(await api.allocated_kb())
     began, meter = time.perf_counter(), Meter(api.directory, brood=one.pid)
     await api.create(RUNS.format(namespace), objects.run("run", "fan", ITEMS=objects.items(items)))
     await watch.until(1)
     seconds, cpu = time.perf_counter() - began, meter.ms_per(items)
+    work.append(await api.allocated_kb())
     events = await api.requests(namespace)
     phase = watch.done["run"]["status"]["phase"]
     size = await api.stored_bytes(RUNS.format(namespace) + "/run")
@@ -121,6 +125,7 @@ async def t2(api: ApiServer, one: Process, items: int = 1000) -> Figures:
         "native_s": round(native, 2),
         "brood_s": round(seconds, 2),
         "ratio": round(seconds / native, 2),
+        **_work(work, items),
         "cpu_ms_per_item": cpu["brood"],
         "cpu": cpu,
         "native_cpu": native_cpu,
@@ -134,22 +139,27 @@ async def t2(api: ApiServer, one: Process, items: int = 1000) -> Figures:
 async def t3(api: ApiServer, one: Process, runs: int = 500) -> Figures:
     """Measure one-task runs that are created at once against bare Pods that are created at once."""
     native_namespace, namespace = await fresh(api, "pods"), await fresh(api, "t3")
+    work = [await api.allocated_kb()]
     meter = Meter(api.directory)
     native = await all_at_once(
         api, PODS.format(native_namespace), [objects.pod(f"p{number}") for number in range(runs)], pod_is_done
     )
     native_cpu = meter.ms_per(runs)
+    work.append(await api.allocated_kb())
     await ready_definition(api, namespace, objects.chain(1))
+    work.append(await api.allocated_kb())
     meter = Meter(api.directory, brood=one.pid)
     wanted = [objects.run(f"r{number}", "chain") for number in range(runs)]
     seconds = await all_at_once(api, RUNS.format(namespace), wanted, run_is_done)
     cpu = meter.ms_per(runs)
+    work.append(await api.allocated_kb())
     events = await api.requests(namespace)
     return {
         "runs": runs,
         "native_per_s": round(runs / native, 1),
         "brood_per_s": round(runs / seconds, 1),
         "rate_ratio": round(native / seconds, 2),
+        **_work(work, runs),
         "cpu_ms_per_run": cpu["brood"],
         "cpu": cpu,
         "native_cpu": native_cpu,
@@ -196,6 +206,16 @@ async def fill(api: ApiServer, namespace: str, number: int) -> None:
         ),
         *(api.set_status(PODS.format(namespace), names[one], status) for one, (_, status) in enumerate(pods)),
     )
+
+
+def _work(allocated: list[float], number: int) -> Figures:
+    """Return what the API server allocated for each: before and after the baseline, before and after brood."""
+    native, brood = allocated[1] - allocated[0], allocated[3] - allocated[2]
+    return {
+        "server_kb": round(brood / number),
+        "native_server_kb": round(native / number),
+        "server_ratio": round(brood / native, 2),
+    }
 
 
 def counted(events: list[Object], number: int, of: str) -> Figures:

@@ -29,7 +29,10 @@ async def fair(api: ApiServer, items: int = 2000) -> Figures:
     await ready_definition(api, other, objects.chain(1))
     alone = [await _start(api, other, f"alone-{number}") for number in range(ALONE)]
     watch = await api.count(RUNS.format(namespace), run_is_done, selector="!brood.dev/root-run")
-    path = RUNS.format(namespace)
+    ended, path = (
+        asyncio.create_task(watch.until(1)),
+        RUNS.format(namespace),
+    )  # who does not read a watch for long is cut off
     await api.create(path, objects.run("run", "fan", ITEMS=objects.items(items)))
     await asyncio.sleep(3)
     beside: list[float] = []
@@ -41,7 +44,7 @@ async def fair(api: ApiServer, items: int = 2000) -> Figures:
             break
         beside.append(await _start(api, other, f"beside-{len(beside)}"))
         await asyncio.sleep(0.5)
-    await watch.until(1)
+    await ended
     counts = (status.get("tasks") or [{}])[0].get("items") or {}
     before, under = statistics.median(alone), statistics.median(beside)
     return {

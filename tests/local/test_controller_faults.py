@@ -300,3 +300,39 @@ async def test_a_revision_that_is_not_what_its_name_says_is_refused(tmp_path: Pa
             run = await until(cluster, Kind.JOB_RUN, "run-1", lambda one: bool(_condition(one, "Stalled")))
         assert definition["status"]["revision"] in _condition(run, "Stalled")["message"]
         assert await names(cluster, Kind.POD) == []
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        {"labels": {"app.kubernetes.io/managed-by": None}},
+        {"labels": {"brood.dev/run": None}},
+        {"labels": {"app.kubernetes.io/managed-by": None, "brood.dev/task": None, "brood.dev/attempt": "x"}},
+        {"labels": {"brood.dev/attempt": "7"}},
+        {"annotations": None},
+        {"ownerReferences": None},
+    ],
+    ids=str,
+)
+async def test_a_pod_gets_back_what_says_whose_it_is(tmp_path: Path, taken: dict[str, Any]) -> None:
+    """Else a second one would run beside it, and its finalizer would hold it and its namespace for ever."""
+    task = [{"name": "do", "container": {"image": "busybox", "command": ["true"]}, "output": "O", "pools": ["db"]}]
+    async with local(tmp_path, run_pods=False) as cluster, controlled(cluster):
+        await cluster.create(Kind.JOB_DEFINITION, manifests.definition(tasks=task))
+        await cluster.create(Kind.JOB_RUN, manifests.run())
+        await until_true(lambda: bool(cluster.store.list(Kind.POD).items), "no Pod was made")
+        (pod,) = await names(cluster, Kind.POD)
+        before = (await cluster.get(Kind.POD, "default", pod))["metadata"]
+        await cluster.patch(Kind.POD, "default", pod, {"metadata": taken})
+        told = ("labels", "annotations", "ownerReferences")
+
+        def mended(found: Manifest) -> bool:
+            return all(found["metadata"].get(name) == before[name] for name in told)
+
+        await until(cluster, Kind.POD, pod, mended)
+        await end_pod(cluster, pod)
+        run = await ended(cluster, "run-1")
+        assert run["status"]["phase"] == "Succeeded"
+        assert _row(run)["attempt"] == 1
+        assert await names(cluster, Kind.POD) == [pod]
+        await until(cluster, Kind.POD, pod, lambda found: not found["metadata"].get("finalizers"))

@@ -74,6 +74,9 @@ class Informer(Generic[V]):
     on_change
         Called as ``on_change(old, new)`` after the view entered, with None for what is not there. An object that was
         deleted and made anew is told as two changes. It runs in the loop and must not wait.
+    on_left
+        Called with an object, after it was told as changed, that is still there but has lost the labels that its kind is
+        watched by: nothing will be heard of it. Only those that a finalizer holds can be told from deleted ones.
     pause, clock
         For tests: how to wait after a failure, and seconds that only grow.
     """
@@ -85,6 +88,7 @@ class Informer(Generic[V]):
         *,
         parse: Callable[[Manifest], V],
         on_change: Callable[[V | None, V | None], None],
+        on_left: Callable[[V], None] | None = None,
         pause: Pause | None = None,
         clock: Callable[[], float] = time.monotonic,
         **scope: Unpack[Scope],
@@ -93,6 +97,7 @@ class Informer(Generic[V]):
         self._kind = kind
         self._parse = parse
         self._on_change = on_change
+        self._on_left = on_left
         self._scope = scope
         self._pause = pause or Pause()
         self._clock = clock
@@ -203,7 +208,12 @@ class Informer(Generic[V]):
             return
         key = (meta.get("namespace") or "", meta.get("name") or "")
         held = self._views.get(key)
-        if event.type == "DELETED":
+        left = event.type == "DELETED" and meta.get("finalizers") and not meta.get("deletionTimestamp")
+        if left and self._on_left is not None:
+            view = self._parse(event.object)
+            self._enter(view, version)
+            self._on_left(view)
+        elif event.type == "DELETED":
             known = version_number(held.meta.resource_version) if held is not None else None
             if version is None or known is None or known <= version:  # else it was made anew since
                 self._leave(key, version)

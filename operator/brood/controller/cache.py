@@ -3,7 +3,7 @@
 | change | wakes |
 |---|---|
 | a run | itself; its parent, if it says something new; its tree, if its shutdown, suspension or deletion changed |
-| a Pod | its run; where that is gone, the Pod's own key, which releases its finalizer |
+| a Pod | its run; where that is gone, or its labels are, the Pod's own key |
 | a claim | the unfinished runs of the trees that use it |
 | a definition | itself; the runs that wait for one; the runs that have not started |
 | a revision, or that no run names it any more | its definition, where there are more than are kept |
@@ -24,6 +24,7 @@ from brood.controller.lru import Lru
 from brood.controller.podindex import PodIndex
 from brood.controller.revisionindex import RevisionIndex
 from brood.controller.slots import Slots
+from brood.controller.strays import Strays
 from brood.views import ClaimView, DefinitionView, Malformed, PodView, RevisionView, RunView
 
 POSITION_SECONDS = 0.2
@@ -55,6 +56,7 @@ class Cache:
         self.slots = Slots(self._config, changed=self._wake_all)
         self.malformed: dict[tuple[str, str], Malformed] = {}  # runs that cannot be read
         self.orphans: dict[tuple[str, str], PodView] = {}  # Pods with a finalizer whose run is not there
+        self.strays = Strays(wake)
         self.gone: Lru[str, None] = Lru(RUNS_REMEMBERED)  # uids of runs that are known to be gone
         self._active: dict[tuple[str, str], set[str]] = {}  # definition -> uids of its unfinished runs
 
@@ -97,8 +99,10 @@ class Cache:
 
     def on_pod(self, old: PodView | Malformed | None, new: PodView | Malformed | None) -> None:
         """Take a change of a Pod; what cannot be read is no Pod of ours."""
-        known = old if isinstance(old, PodView) else None
-        pod = new if isinstance(new, PodView) else None
+        found = self.strays.sift(old, new)
+        if found is None:
+            return
+        known, pod = found
         if known is not None and (pod is None or pod.meta.uid != known.meta.uid):
             self.pods.remove(known)
             self.admission.remove_pod(known)

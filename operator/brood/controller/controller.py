@@ -200,7 +200,13 @@ class Controller:
         }
         return {
             (kind, namespace): Informer(
-                self._port, kind, parse=_PARSERS[kind], on_change=on_change, namespace=namespace, labels=labels
+                self._port,
+                kind,
+                parse=_PARSERS[kind],
+                on_change=on_change,
+                on_left=cache.strays.left if kind is Kind.POD else None,
+                namespace=namespace,
+                labels=labels,
             )
             for kind, (on_change, labels) in kinds.items()
             for namespace in namespaces

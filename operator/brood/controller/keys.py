@@ -9,7 +9,7 @@ class Subject(StrEnum):
 
     RUN = "run"
     DEFINITION = "definition"
-    ORPHAN = "orphan"  # a Pod whose run is gone: its finalizer has to go
+    ORPHAN = "orphan"  # a Pod that has lost its run, or what says that it is the run's
 
 
 class Key(NamedTuple):

@@ -1,10 +1,15 @@
-"""Pods whose run is gone: nobody records their results any more, so their finalizers must not hold them."""
+"""Pods that are lost: without their run, or without what says that they are its.
 
-from brood.cluster.port import Kind, NotFound, TooManyRequests, Unavailable
+Where nobody records a Pod's result any more its finalizer must not hold it.
+"""
+
+from brood.cluster.port import Conflict, Kind, NotFound, TooManyRequests, Unavailable
 from brood.controller.creation import retry_after
 from brood.controller.keys import Key
 from brood.controller.parts import Parts
 from brood.controller.release import release_all
+from brood.controller.strays import identity
+from brood.views import PodView
 
 
 class Orphans:
@@ -25,6 +30,9 @@ class Orphans:
         RetryLater
             Where the server could not do its part now.
         """
+        stray = self._cache.strays.get(key.namespace, key.name)
+        if stray is not None:
+            await self._mend(stray)
         pod = self._cache.orphans.get((key.namespace, key.name))
         if pod is None or self._cache.family.by_uid(pod.meta.owner_uid or "") is not None:
             return
@@ -38,5 +46,14 @@ class Orphans:
                     return
                 self._cache.gone.put(pod.meta.owner_uid or "", None)
             await release_all([pod], port=self._port, writer=self._writer)
+        except (TooManyRequests, Unavailable) as error:
+            raise retry_after(error) from error
+
+    async def _mend(self, stray: PodView) -> None:
+        """Give a Pod back what says whose it is."""
+        try:
+            await self._writer.patch(Kind.POD, (stray.meta.namespace, stray.meta.name), identity(stray))
+        except (NotFound, Conflict):  # gone, or made anew by somebody
+            self._cache.on_pod(stray, None)
         except (TooManyRequests, Unavailable) as error:
             raise retry_after(error) from error

@@ -8,7 +8,7 @@ from brood.api.labels import RESULT_FINALIZER
 from brood.cluster.port import Conflict, Kind, NotFound, Port
 from brood.controller.workqueue import RetryLater
 from brood.controller.writer import Writer
-from brood.views import PodView
+from brood.views import Meta, PodView
 
 TRIES = 3
 """How often a Pod that changes under our hands is read again."""
@@ -19,24 +19,25 @@ UNTRACKED: Final[list[dict[str, str]]] = [{}]
 
 async def release_all(pods: Iterable[PodView], *, port: Port, writer: Writer) -> None:
     """Take the finalizer off each Pod that has it."""
-    held = [pod for pod in pods if RESULT_FINALIZER in pod.meta.finalizers]
+    held = [pod.meta for pod in pods if RESULT_FINALIZER in pod.meta.finalizers]
     if not held:
         return
-    answers = await asyncio.gather(*(_release(pod, port=port, writer=writer) for pod in held), return_exceptions=True)
+    answers = await asyncio.gather(*(release(one, port=port, writer=writer) for one in held), return_exceptions=True)
     for answer in answers:
         if isinstance(answer, BaseException):
             raise answer
 
 
-async def _release(pod: PodView, *, port: Port, writer: Writer) -> None:
-    finalizers, version = list(pod.meta.finalizers), pod.meta.resource_version
-    about = (pod.meta.namespace, pod.meta.name)
+async def release(pod: Meta, *, port: Port, writer: Writer) -> None:
+    """Take the finalizer off a Pod."""
+    finalizers, version = list(pod.finalizers), pod.resource_version
+    about = (pod.namespace, pod.name)
     for _ in range(TRIES):
         rest = [one for one in finalizers if one != RESULT_FINALIZER]
         if len(rest) == len(finalizers):
             return
         metadata = {
-            "uid": pod.meta.uid,
+            "uid": pod.uid,
             "resourceVersion": version,
             "finalizers": rest or None,
             "managedFields": UNTRACKED,
@@ -50,9 +51,9 @@ async def _release(pod: PodView, *, port: Port, writer: Writer) -> None:
                 found = (await port.get(Kind.POD, *about))["metadata"]
             except NotFound:
                 return
-            if found["uid"] != pod.meta.uid:
+            if found["uid"] != pod.uid:
                 return
             finalizers, version = found.get("finalizers") or [], found["resourceVersion"]
         else:
             return
-    raise RetryLater(f"Pod {pod.meta.name} changes too fast to release it")
+    raise RetryLater(f"Pod {pod.name} changes too fast to release it")

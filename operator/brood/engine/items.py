@@ -86,6 +86,7 @@ def expand(
     declared: Sequence[Param],
     call: Callable[[JsonValue, int], Mapping[str, Value]] | None,
     container: bool,
+    rendered: bool = False,
 ) -> Items:
     """Return the items with the params of their children; of items with equal final params only the first counts.
 
@@ -99,10 +100,15 @@ def expand(
         Renders the `params` of the body for one item and its index; they replace the item. None where the body has none.
     container
         The body is a container: the item itself is `$1`, its keys are variables.
+    rendered
+        The items come from `itemsFrom`: what an object holds beside params of the child is not meant for it.
     """
+    names = frozenset(param.name for param in declared) if rendered and not container else frozenset()
     seen: set[tuple[object, ...]] = set()
     items: list[Item] = []
     for index, value in enumerate(values):
+        if call is None and isinstance(value, dict) and not names.isdisjoint(value):
+            value = {name: one for name, one in value.items() if name in names}  # noqa: PLW2901 - the item as it counts
         item = _item(index, value, declared, call, container=container)
         final = tuple(sorted((name, str(one)) for name, one in item.params.items()))
         key = (final, item.text if item.positional else None)

@@ -73,7 +73,8 @@ def _expanded(draft: Draft, node: Node, parallel: Parallel, declared: Sequence[P
         def renders(value: JsonValue, index: int) -> Mapping[str, str | int]:
             return call_params(body, ctx.with_item(value, index), field=f"{path}.{node.body}")
 
-    return expand(values, declared=declared, call=renders, container=call is None)
+    rendered = parallel.items_from is not None
+    return expand(values, declared=declared, call=renders, container=call is None, rendered=rendered)
 
 
 def _declared(draft: Draft, target: Target) -> Sequence[Param] | None:

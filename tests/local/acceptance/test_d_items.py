@@ -386,7 +386,9 @@ def test_d11_the_outputs_of_a_stage_are_the_items_of_the_next(run: Command) -> N
         definitions:
           - name: validator
             params: [{name: FILE}]
-            tasks: [{name: one, script: 'test "$1" != bad.csv; echo "staged/$1"', output: STAGED_FILE}]
+            tasks:
+              - {name: structure, script: 'test "$1" != bad.csv; echo true', output: IS_VALID}
+              - {name: move, dependsOn: [structure], script: 'echo "staged/$1"', output: STAGED_FILE}
           - name: processor
             params: [{name: STAGED_FILE}]
             tasks: [{name: one, script: 'echo "${STAGED_FILE%.csv}.parquet"', output: SAID}]

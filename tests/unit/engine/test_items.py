@@ -4,7 +4,10 @@ import json
 
 import pytest
 import yaml
+from pydantic import JsonValue
 
+from brood.api.jobdefinition import Param
+from brood.engine.items import expand
 from brood.views import RunView
 from tests.unit.engine.world import World, by_task, ok, played
 
@@ -234,3 +237,17 @@ def test_an_items_template_that_cannot_be_rendered_fails_the_task() -> None:
     row = played(text, by_task(a=ok("not json"))).row("p")
     assert (row.phase, row.reason) == ("Failed", "TemplateError")
     assert "tasks[p].parallel.itemsFrom" in row.message
+
+
+def test_d11_what_an_item_of_itemsfrom_holds_beside_params_of_the_child_is_left_out() -> None:
+    declared = [Param(name="FILE"), Param(name="TO", default="x")]
+    rows: list[JsonValue] = [
+        {"IS_VALID": "true", "FILE": "a"},
+        {"IS_VALID": "false", "FILE": "a"},
+        {"not a name": 1, "FILE": "b"},
+        {"FIEL": "c"},
+    ]
+    found = expand(rows, declared=declared, call=None, container=False, rendered=True)
+    assert [dict(item.params) for item in found.items] == [{"FILE": "a"}, {"FILE": "b"}, {"FIEL": "c"}]
+    written = expand(rows[:1], declared=declared, call=None, container=False)
+    assert dict(written.items[0].params) == {"IS_VALID": "true", "FILE": "a"}

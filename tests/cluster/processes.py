@@ -61,7 +61,7 @@ def stop(state: State, name: str, *, patience: float = 10.0) -> None:
     (state.directory / "pid" / name).unlink(missing_ok=True)
 
 
-def wait_until(ready: Callable[[], bool], *, state: State, name: str, seconds: float = 60.0) -> None:
+def wait_until(ready: Callable[[], bool], *, state: State, name: str, seconds: float = 180.0) -> None:
     """Wait until `ready` holds, as long as the program `name` runs.
 
     Raises

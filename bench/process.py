@@ -81,6 +81,7 @@ async def operator(kubeconfig: Path, *options: str) -> AsyncIterator[Process]:
         f"--kubeconfig={kubeconfig}",
         f"--health-port={port}",
         "--metrics-port=0",
+        "--lease-duration=60",  # nobody starts it again where a busy machine's API server does not answer for ten seconds
         *options,
     ]
     began = time.perf_counter()

@@ -230,9 +230,7 @@ class PodRequest:
     env: tuple[Mapping[str, JsonValue], ...]  # core/v1 EnvVar objects, values rendered, not yet escaped
     params: tuple[tuple[str, str], ...]
     outputs: tuple[tuple[str, str], ...]
-    output_refs: Mapping[
-        str, tuple[str, str]
-    ]  # outputs above 32 KiB that a ConfigMap holds already: name -> (ConfigMap, key)
+    output_refs: Mapping[str, tuple[str, str]]  # those above 32 KiB, which lie in a ConfigMap: name -> (ConfigMap, key)
     capture_stdout: bool
     item: str | None = None  # text of the item, for a container body with `parallel`
     positional: tuple[str, ...] | None = None  # $1 …, where they are not the params

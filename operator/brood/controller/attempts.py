@@ -32,9 +32,7 @@ class AttemptReader:
 
     def __init__(self, port: Port) -> None:
         self._port = port
-        self._failing: Lru[str, float] = Lru(
-            FAILING
-        )  # uid of a Pod -> since when its log cannot be read, or lacks its end
+        self._failing: Lru[str, float] = Lru(FAILING)  # uid of a Pod -> since when its log is missing, or its end is
 
     async def read(self, pods: RunPods) -> float | None:
         """Derive what those Pods of a run mean that have changed; logs are read side by side.

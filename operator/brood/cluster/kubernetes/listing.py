@@ -38,9 +38,7 @@ async def _streamed(transport: Transport, kind: Kind, scope: Scope) -> AsyncIter
     items: list[Manifest] = []
     async for event in events_of(transport, kind, scope, query=query, silence=SILENCE_SECONDS):
         meta = event.object.get("metadata") or {}
-        if (
-            event.type == "DELETED"
-        ):  # no server that we know does so; one that may have been yielded cannot be taken back
+        if event.type == "DELETED":  # no server that we know does so; what was yielded cannot be taken back
             raise Unavailable(f"list {kind.value}: {meta.get('name')} was deleted meanwhile")
         if event.type != "BOOKMARK":
             items.append(event.object)

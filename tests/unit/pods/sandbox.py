@@ -215,7 +215,7 @@ class Running:
                 os.killpg(self.process.pid, signal.SIGKILL)
         code = 128 - code if code < 0 else code
         message = b""
-        if self._message is not None and Path(self._message).exists():
+        if self._message is not None and Path(self._message).is_file():
             message = Path(self._message).read_bytes()[-4096:]
         notes = self.built.pod["metadata"]["annotations"]
         pod = ended_pod(

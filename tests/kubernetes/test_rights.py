@@ -19,6 +19,8 @@ IN_AN_EMERGENCY: set[Right] = {
     ("get", "jobdefinitions"),  # one that cannot be read gets a condition that says so
     ("get", "jobruns"),  # the same; and whether one that a Pod names is really gone
     ("get", "pods"),  # a create or patch met another one's write
+    ("list", "controllerrevisions"),  # a server before Kubernetes 1.34 does not stream what exists
+    ("list", "persistentvolumeclaims"),  # the same
     ("list", "events"),  # why a claim has no volume yet
     ("update", "jobruns/finalizers"),  # no request: the admission of owner references asks for it, here as on OpenShift
 }

@@ -138,7 +138,7 @@ class Driver:
                     world.end(self.random.choice(live), deleted())
             case ["delete", "child"]:
                 children = [name for name in runs if name != "run"]
-                if children:
+                if children and not self._over():  # after its end a run's result stays what it was
                     world.remove_run(self.random.choice(children))
             case ["wait", seconds]:
                 world.pass_time(int(seconds))

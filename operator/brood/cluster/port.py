@@ -123,8 +123,8 @@ class Port(Protocol):
     def pages(self, kind: Kind, **scope: Unpack[Scope]) -> AsyncIterator[Listing]:
         """Yield the same objects page by page, so that who keeps little of each never holds all of them.
 
-        There is at least one page; the last one carries the resourceVersion to watch from. Of a run all is there but its
-        managedFields, of a Pod only what `brood.cluster.parse.parse_pod` reads; so too in `list` and `watch`.
+        There is at least one page; the last one carries the resourceVersion to watch from. Of a run all is there but what its
+        managedFields list, of a Pod only what `brood.cluster.parse.parse_pod` reads; so too in `list` and `watch`.
         """
 
     def watch(self, kind: Kind, *, resource_version: str, **scope: Unpack[Scope]) -> AsyncIterator[WatchEvent]:

@@ -116,9 +116,12 @@ class TestRun:
         ],
     )
     def test_gitops_tools_are_recognised(self, where: str, marker: Any, *, owned: bool) -> None:
-        view = parse_run(stored(run(), **{where: marker}))
+        manifest = stored(run(), **{where: marker})
+        view = parse_run(manifest)
         assert isinstance(view, RunView)
         assert view.gitops is owned
+        _, (as_read,) = read_page(orjson.dumps({"items": [manifest]}), Kind.JOB_RUN)
+        assert parse_run(as_read) == view
 
     @pytest.mark.parametrize(
         ("change", "named"),

@@ -13,9 +13,13 @@ from brood.cluster.kubernetes.resources import RESOURCES
 from brood.cluster.port import Kind, Manifest, Unavailable
 
 
-class _Metadata(TypedDict, total=False):
-    """All but managedFields."""
+class _Writer(TypedDict, total=False):
+    """Who wrote, and not which fields."""
 
+    manager: Any
+
+
+class _Metadata(TypedDict, total=False):
     name: Any
     namespace: Any
     uid: Any
@@ -30,10 +34,14 @@ class _Metadata(TypedDict, total=False):
     finalizers: Any
 
 
+class _RunMetadata(_Metadata, total=False):
+    managedFields: list[_Writer]
+
+
 class _Run(TypedDict, total=False):
     apiVersion: Any
     kind: Any
-    metadata: _Metadata
+    metadata: _RunMetadata
     spec: Any
     status: Any
 

@@ -8,7 +8,7 @@ from brood.controller.creation import retry_after
 from brood.controller.keys import Key
 from brood.controller.parts import Parts
 from brood.controller.release import release_all
-from brood.controller.strays import identity
+from brood.pods.identity import identity
 from brood.views import PodView
 
 
@@ -51,8 +51,10 @@ class Orphans:
 
     async def _mend(self, stray: PodView) -> None:
         """Give a Pod back what says whose it is."""
+        whose = identity(stray, owner_uid=stray.meta.owner_uid, nonce=stray.nonce, captures=stray.captures)
+        metadata = {"uid": stray.meta.uid, **whose}
         try:
-            await self._writer.patch(Kind.POD, (stray.meta.namespace, stray.meta.name), identity(stray))
+            await self._writer.patch(Kind.POD, (stray.meta.namespace, stray.meta.name), {"metadata": metadata})
         except (NotFound, Conflict):  # gone, or made anew by somebody
             self._cache.on_pod(stray, None)
         except (TooManyRequests, Unavailable) as error:

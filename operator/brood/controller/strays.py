@@ -4,13 +4,10 @@ Such a Pod still runs. Were it let go of, a second one would do the same beside 
 namespace, for ever.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from brood.api import labels
-from brood.api.base import API_VERSION
-from brood.cluster.port import Manifest
 from brood.controller.keys import Key, Subject
 from brood.views import Malformed, PodView
 
@@ -47,37 +44,6 @@ class Strays:
             self._add(known)
             return None
         return known, new if isinstance(new, PodView) else None
-
-
-def identity(pod: PodView) -> Manifest:
-    """Return a merge patch with all that says whose Pod it is."""
-    owner = {"apiVersion": API_VERSION, "kind": "JobRun", "name": pod.run, "uid": pod.meta.owner_uid}
-    found: dict[str, str] = {
-        labels.MANAGED_BY: labels.MANAGED_BY_BROOD,
-        labels.ROOT_RUN: pod.root,
-        labels.RUN: pod.run,
-        labels.TASK: pod.task,
-        labels.ATTEMPT: str(pod.attempt),
-    }
-    notes: dict[str, str] = {labels.NONCE: pod.nonce} if pod.nonce else {}
-    if pod.index is not None:
-        found[labels.INDEX] = str(pod.index)
-    if pod.handler:
-        found[labels.HANDLER] = "true"
-    if pod.lock:
-        found[labels.LOCK] = pod.lock
-    if pod.captures:
-        notes[labels.CAPTURE] = "log"
-    if pod.pools:
-        notes[labels.POOLS] = json.dumps(list(pod.pools))
-    return {
-        "metadata": {
-            "uid": pod.meta.uid,
-            "labels": found,
-            "annotations": notes,
-            "ownerReferences": [{**owner, "controller": True, "blockOwnerDeletion": True}],
-        }
-    }
 
 
 def _strayed(known: PodView, new: PodView | Malformed) -> bool:

@@ -4,17 +4,16 @@ The manifest is the same for Kubernetes and for the local node, which runs it as
 and they come from the cluster's `Layout`.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from brood.api import labels
-from brood.api.base import API_VERSION
 from brood.api.container import MAIN_CONTAINER
 from brood.api.names import short_hash
 from brood.layout import Layout, PodPaths
 from brood.pods.artifacts import finish_commands, take_commands
+from brood.pods.identity import identity
 from brood.pods.inputs import PARAMS_FILE, Inputs, plan_inputs
 from brood.pods.merge import merge, merge_list
 from brood.pods.security import secure_container, secure_pod
@@ -85,37 +84,21 @@ def build_pod(
 
 def _metadata(request: PodRequest, *, nonce: str) -> dict[str, Any]:
     """Return the metadata that brood sets."""
-    found = {
-        labels.MANAGED_BY: labels.MANAGED_BY_BROOD,
-        labels.ROOT_RUN: request.root,
-        labels.RUN: request.run,
-        labels.TASK: request.task,
-        labels.ATTEMPT: str(request.attempt),
-        labels.DEFINITION: request.definition,
-    }
-    if request.index is not None:
-        found[labels.INDEX] = str(request.index)
-    if request.handler:
-        found[labels.HANDLER] = "true"
-    if request.lock:
-        found[labels.LOCK] = request.lock
+    scripted = request.script is not None
+    found = identity(
+        request,
+        owner_uid=request.run_uid,
+        nonce=nonce if scripted else "",
+        captures=request.capture_stdout and not scripted,
+    )
+    found["labels"][labels.DEFINITION] = request.definition
     if request.volume is not None:
-        found[labels.VOLUME] = _label(request.volume.claim)
-    notes = {}
-    if request.script is not None:
-        notes[labels.NONCE] = nonce
-    elif request.capture_stdout:
-        notes[labels.CAPTURE] = "log"
-    if request.pools:
-        notes[labels.POOLS] = json.dumps(list(request.pools))
-    owner = {"apiVersion": API_VERSION, "kind": "JobRun", "name": request.run, "uid": request.run_uid}
+        found["labels"][labels.VOLUME] = _label(request.volume.claim)
     return {
         "namespace": request.namespace,
         "name": request.name,
-        "labels": found,
-        "annotations": notes,
         "finalizers": [labels.RESULT_FINALIZER],
-        "ownerReferences": [{**owner, "controller": True, "blockOwnerDeletion": True}],
+        **found,
     }
 
 

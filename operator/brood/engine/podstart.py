@@ -1,7 +1,5 @@
 """The Pod of the next attempt of a container task or handler: when it may be asked for, and with what (§1.1, §1.4)."""
 
-from pydantic import JsonValue
-
 from brood.api.names import object_name
 from brood.api.phases import TaskPhase
 from brood.api.reasons import TaskReason
@@ -60,7 +58,6 @@ def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
     small, large = upstream_outputs(scope, None if node.handler else (origin or node))
     paths = text_list(task.artifacts.paths if task.artifacts else (), ctx, field=f"{field}.artifacts.paths")
     parent = run.spec.parent_ref
-    container: dict[str, JsonValue] = render_container(task.container or {}, ctx, field=f"{field}.container")
     return PodRequest(
         namespace=run.meta.namespace,
         name=name,
@@ -73,7 +70,7 @@ def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
         handler=node.handler,
         index=run.index,
         attempt=attempt,
-        container=container,
+        container=render_container(task.container or {}, ctx, field=f"{field}.container"),
         script=task.script,
         env=merged_env(
             render_env(scope.graph.env, env_context(scope), field=field), render_env(task.env, ctx, field=field)

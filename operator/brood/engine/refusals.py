@@ -41,10 +41,8 @@ def take(draft: Draft, node: Node, kind: str, message: str) -> TaskReason | None
         if tries >= retry.FORBIDDEN_TRIES:
             return TaskReason.POD_FORBIDDEN
         at = retry.infra_due(retries=tries + 1, ended=draft.now)
-        reason, told = (
-            WaitingReason.RETRY_BACKOFF,
-            f"until {clock_time(at, draft.now)}; {TaskReason.POD_FORBIDDEN}: {message}",
-        )
+        reason = WaitingReason.RETRY_BACKOFF
+        told = f"until {clock_time(at, draft.now)}; {TaskReason.POD_FORBIDDEN}: {message}"
     elif kind == "Terminating":
         return TaskReason.POD_FORBIDDEN
     else:

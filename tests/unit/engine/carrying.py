@@ -22,6 +22,7 @@ class Carrier(Objects):
     """Everything that exists, and what plans make of it."""
 
     made: list[str] = field(default_factory=list)  # names of Pods and children, in the order of their creation
+    untold: set[str] = field(default_factory=set)  # children made since their parent's status was last written
     started: list[str] = field(default_factory=list)  # run/task of each Pod
     events: list[tuple[str, str]] = field(default_factory=list)
     plans: int = 0
@@ -167,6 +168,7 @@ class Carrier(Objects):
             meta, spec, JobRunStatus(), root=child.root, task=child.task, index=child.index, attempt=child.attempt
         )
         self.add_run(view)
+        self.untold.add(child.name)
         check_caps(self, self.runs[name])
 
     def _delete(self, deletion: PodDeletion) -> None:
@@ -193,6 +195,9 @@ class Carrier(Objects):
     def _write_status(self, name: str, status: JobRunStatus) -> None:
         before = self.runs[name]
         self.set_run(name, status=status)
+        self.untold -= {
+            one for one in self.untold if one in self.runs and self.runs[one].meta.owner_uid == before.meta.uid
+        }
         check_step(before, self.runs[name])
         check_shared(self)
 

@@ -139,12 +139,18 @@ class Driver:
             case ["delete", "child"]:
                 children = [name for name in runs if name != "run"]
                 if children and not self._over():  # after its end a run's result stays what it was
-                    world.remove_run(self.random.choice(children))
+                    self._delete_child(self.random.choice(children))
             case ["wait", seconds]:
                 world.pass_time(int(seconds))
                 world.kill_late()
             case _:
                 raise AssertionError(what)
+
+    def _delete_child(self, name: str) -> None:
+        """Delete it; an operator that died before it wrote down that the child was made may make it again."""
+        if self.crashes and name in self.world.untold:
+            self.world.made.remove(name)
+        self.world.remove_run(name)
 
 
 _NAMES = {

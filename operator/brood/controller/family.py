@@ -114,6 +114,15 @@ class Family:
             at = self.parent(at)
         return None
 
+    def around(self, run: RunView) -> RunView | None:
+        """Return the nearest run, this one or above it, that follows a definition itself and not a local one of it."""
+        at: RunView | None = run
+        for _ in range(DEEPEST):
+            if at is None or at.spec.definition_ref.local is None:
+                return at
+            at = self.parent(at)
+        return None
+
     def depth(self, run: RunView) -> int:
         """Return how deep a run is nested, as far as its parents are there; a root's depth is 1."""
         depth, at = 1, self.parent(run)

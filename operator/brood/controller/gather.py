@@ -100,6 +100,7 @@ class Gatherer:
             definitions=resolver,
             root=None if run.is_root else root,
             parent=parent,
+            around=family.around(run),
             siblings=family.children(parent.meta.uid) if parent is not None else ChildIndex(),
             previous=self._previous(run),
             artifacts=artifacts,

@@ -98,12 +98,10 @@ def env_context(scope: Scope) -> Context:
     "Local definitions inherit `env` and `taskDefaults`, not `params`" (§1): what an inherited value names of the params around is that
     of the run which follows the definition itself, if the local one has no param of that name.
     """
-    graph, snapshot = scope.graph, scope.draft.snapshot
-    for run in (snapshot.parent, snapshot.root) if graph.local is not None else ():
-        if run is not None and run.spec.definition_ref.local is None and run.status.revision == graph.revision:
-            around = resolve(graph.spec.params, run.spec.params or {})
-            return context(replace(scope, params={**around, **scope.params}))
-    return context(scope)
+    graph, around = scope.graph, scope.draft.snapshot.around
+    if graph.local is None or around is None:
+        return context(scope)
+    return context(replace(scope, params={**resolve(graph.spec.params, around.spec.params or {}), **scope.params}))
 
 
 def upstream_outputs(scope: Scope, node: Node | None) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:

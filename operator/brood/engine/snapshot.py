@@ -140,6 +140,7 @@ class Snapshot:
     definitions: Definitions | None = None
     root: RunView | None = None  # the root run where this is a child; None where it is gone
     parent: RunView | None = None  # likewise
+    around: RunView | None = None  # the nearest run, this or above it, that follows a definition and no local one
     siblings: ChildIndex = field(default_factory=ChildIndex)  # all children of the parent, this run among them
     previous: Previous | None = None  # None too where that run is gone
     artifacts: Artifacts | None = None  # of the root's definition

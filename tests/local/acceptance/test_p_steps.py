@@ -197,6 +197,21 @@ def test_p10_the_env_of_a_task_is_seen_in_that_task_only_and_may_be_any_scalar(r
     assert result.outputs == {"ONE": "1 true 0.5 1 true task", "TWO": "none none 1 default"}
 
 
+def test_p10_env_reaches_local_definitions_of_a_definition_that_another_one_calls(run: Command) -> None:
+    called = """
+    params: [{name: X}]
+    env: [{name: E, value: "e-{{ params.X }}"}]
+    tasks: [{name: call, run: {definitionRef: {name: one}}, output: CALL}]
+    definitions:
+      - {name: one, tasks: [{name: call, run: {definitionRef: {name: two}}, output: CALL}]}
+      - {name: two, params: [{name: Q}], tasks: [{name: each, parallel: {items: [1]}, script: 'echo $E', output: EACH}]}
+    """
+    calling = "tasks: [{name: call, run: {definitionRef: {name: called}, params: {X: x}}, output: CALL}]"
+    result = run(definition(calling) + definition(called, name="called") + job_run("root"))
+    assert (result.code, result.phase) == (0, "Succeeded"), result.stderr
+    assert "e-x" in result.outputs["CALL"]
+
+
 async def test_p_tasks_start_in_the_order_of_the_list_where_slots_are_few(here: Lab) -> None:
     tasks = "\n".join(f"  - {{name: t{number}, script: 'true'}}" for number in (3, 1, 2))
     await here.apply(definition(f"maxActiveTasks: 1\ntasks:\n{tasks}"), job_run("root"))

@@ -154,6 +154,7 @@ class Objects:
             definitions=self,
             root=None if run.is_root else root,
             parent=above[0] if above else None,
+            around=next((one for one in (run, *above) if one.spec.definition_ref.local is None), None),
             siblings=self._child_index(above[0]) if above else ChildIndex(),
             lock=lock,
             lock_state=self._lock_state(run, lock),

@@ -151,3 +151,20 @@ def test_inherited_env_keeps_the_value_that_it_has_around_a_local_definition() -
     env = {one.task: {each["name"]: each["value"] for each in one.env} for one in world.requests.values()}
     assert env == {"a": {"A": "given", "B": "own"}, "b": {"A": "given", "B": "around"}}
     assert all("P" not in dict(one.params) for one in world.requests.values())
+
+
+def test_inherited_env_is_that_of_the_nearest_run_of_the_definition_however_deep() -> None:
+    spec = """
+    params: [{name: P, default: outer}]
+    env: [{name: A, value: "{{ params.P }}"}]
+    tasks:
+    - {name: again, when: "{{ params.P == 'outer' }}", run: {definitionRef: {name: main}, params: {P: inner}}}
+    - {name: call, when: "{{ params.P == 'inner' }}", run: {definitionRef: {name: l}}}
+    definitions:
+    - {name: l, params: [{name: Q}], tasks: [{name: deeper, run: {definitionRef: {name: m}}}, {name: a, script: x, parallel: {items: [1]}}]}
+    - {name: m, tasks: [{name: b, script: x}]}
+    """
+    world = played(spec)
+    assert world.phase() == "Succeeded", world.describe()
+    env = {one.task: {each["name"]: each["value"] for each in one.env} for one in world.requests.values()}
+    assert env == {"a": {"A": "inner"}, "b": {"A": "inner"}}

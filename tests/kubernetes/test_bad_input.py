@@ -139,16 +139,6 @@ def test_a_definition_may_come_after_its_run(scene: Arena) -> None:
     assert scene.ended("too-early")["status"]["outputs"] == {"SAID": "late"}
 
 
-def test_f2_a_fork_of_a_version_that_does_not_exist_fails_and_names_it(scene: Arena) -> None:
-    """It waits 30 s for it first."""
-    found = scene.ended("forks")
-    assert said(found)[:2] == ("Failed", "TaskFailed")
-    failed = row(found, "fork")
-    assert failed["reason"] == "DefinitionNotFound"
-    assert "leaf" in failed["message"]
-    assert "9.9" in failed["message"]
-
-
 def test_a_pod_that_the_server_finds_invalid_is_explained(scene: Arena) -> None:
     found = scene.ended("bad-pod")
     failed = row(found, "main")
@@ -196,3 +186,13 @@ def _stalled(scene: Arena, name: str) -> str:
     ready, stalled = condition(found, "Ready"), condition(found, "Stalled")
     assert (ready["status"], ready["reason"], stalled["reason"]) == ("False", "InvalidSpec", "InvalidSpec")
     return str(ready["message"])
+
+
+def test_f2_a_fork_of_a_version_that_does_not_exist_fails_and_names_it(scene: Arena) -> None:
+    """It waits 30 s for it first."""
+    found = scene.ended("forks")
+    assert said(found)[:2] == ("Failed", "TaskFailed")
+    failed = row(found, "fork")
+    assert failed["reason"] == "DefinitionNotFound"
+    assert "leaf" in failed["message"]
+    assert "9.9" in failed["message"]

@@ -23,6 +23,9 @@ IMAGE_NEVER: Final = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 STARTS: Final = frozenset({"", "ContainerCreating", "PodInitializing"})
 """A container that is on its way."""
 
+NO_CONTAINER: Final = "ContainerStatusUnknown"
+"""Reason of a kubelet that was told to end a Pod and finds no container of it, nor a log."""
+
 START_ERRORS: Final = frozenset({"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"})
 
 INFRASTRUCTURE: Final[Mapping[str, TaskReason]] = {
@@ -41,7 +44,7 @@ INFRASTRUCTURE: Final[Mapping[str, TaskReason]] = {
     "DeletionByTaintManager": TaskReason.NODE_LOST,
     "DeletionByPodGC": TaskReason.NODE_LOST,
     # reason of the container's end
-    "ContainerStatusUnknown": TaskReason.NODE_LOST,
+    NO_CONTAINER: TaskReason.NODE_LOST,
 }
 """What was done to a Pod that is no fault of its task's."""
 

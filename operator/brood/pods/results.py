@@ -5,7 +5,7 @@ from typing import Final
 
 from brood.api.reasons import TaskReason
 from brood.pods.envelope import SECTION_LIMIT, Envelope, Sections, open_envelope
-from brood.pods.failure import classify, is_ended
+from brood.pods.failure import NO_CONTAINER, classify, is_ended
 from brood.pods.listing import Listing, ListingError, read_listing
 from brood.pods.outputs import OUTPUT_LIMIT, OutputError, captured, set_outputs, too_large, written
 from brood.pods.text import one_line, with_last_lines
@@ -32,7 +32,7 @@ class LogRequest:
 
 def needs_log(pod: PodView) -> LogRequest | None:
     """Say which part of an ended Pod's log `read_result` needs, or that it needs none."""
-    if pod.ended is None:
+    if pod.ended is None or pod.ended.reason == NO_CONTAINER:
         return None
     envelope = open_envelope(pod.ended.message, nonce=pod.nonce)
     if envelope is not None and envelope.in_log:

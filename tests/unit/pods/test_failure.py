@@ -87,6 +87,12 @@ def test_an_ended_container_has_a_reason(
     assert result.exit_code == status["code"]
 
 
+def test_a_kubelet_that_finds_no_container_is_not_asked_for_its_log() -> None:
+    """It refuses: the attempt would wait half a minute for it."""
+    assert needs_log(ended_pod(code=137, end_reason="ContainerStatusUnknown")) is None
+    assert needs_log(ended_pod(code=137)) is not None
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "says", "infrastructure"),
     [

@@ -3,12 +3,14 @@
 import base64
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 
 PREFIX_LENGTH: Final = 52
 HASH_LENGTH: Final = 10
 
 
+@lru_cache(maxsize=4096)  # who asks for an object, and who reads it each time that it changes, want the same name
 def object_name(run: str, run_uid: str, *, task: str, index: int | None, attempt: int) -> str:
     """Return the name of the Pod or child run of one attempt, a DNS-1123 label of at most 63 characters.
 
@@ -18,6 +20,11 @@ def object_name(run: str, run_uid: str, *, task: str, index: int | None, attempt
     readable = f"{run}-{task}" if index is None else f"{run}-{task}-{index}"
     seed = "\0".join((run_uid, task, "" if index is None else str(index), str(attempt)))
     return f"{dns_label(readable)[:PREFIX_LENGTH].rstrip('-')}-{short_hash(seed)}"
+
+
+def pod_name(run: str, run_uid: str, *, task: str, handler: bool, attempt: int) -> str:
+    """Return the name of an attempt's Pod; a handler's never equals a task's, whose name holds no slash."""
+    return object_name(run, run_uid, task=f"{task}/handler" if handler else task, index=None, attempt=attempt)
 
 
 def content_name(run: str, run_uid: str, *parts: str) -> str:

@@ -24,7 +24,7 @@ from brood.controller.lru import Lru
 from brood.controller.podindex import PodIndex
 from brood.controller.revisionindex import RevisionIndex
 from brood.controller.slots import Slots
-from brood.controller.strays import Strays
+from brood.controller.strays import Strays, is_unrecorded
 from brood.views import ClaimView, DefinitionView, Malformed, PodView, RevisionView, RunView
 
 POSITION_SECONDS = 0.2
@@ -75,6 +75,7 @@ class Cache:
             self.slots.remove_run(known)
             self.slots.forget(known)
             self.claims.forget(known.meta.uid)
+            self.pods.forget(known.meta.uid)
             self.slots.wait(run_key(*name), waiting=False)
             self._count_active(known, None)
             self._follow(known, None)
@@ -103,12 +104,12 @@ class Cache:
         if found is None:
             return
         known, pod = found
-        if known is not None and (pod is None or pod.meta.uid != known.meta.uid):
-            self.pods.remove(known)
+        if known is not None and (pod is None or _owned(pod) != _owned(known)):
+            run = self.family.by_uid(known.meta.owner_uid or "")
+            self.pods.remove(known, unrecorded=run is not None and is_unrecorded(run, known))
             self.admission.remove_pod(known)
             self.slots.remove_pod(known)
             self.orphans.pop((known.meta.namespace, known.meta.name), None)
-            run = self.family.by_uid(known.meta.owner_uid or "")
             if run is not None:
                 self._wake(run_key(run.meta.namespace, run.meta.name))
         if pod is None or (known is not None and _same_pod(known, pod)):
@@ -184,7 +185,7 @@ class Cache:
                 for pod in self.pods.of(uid).all():
                     if RESULT_FINALIZER in pod.meta.finalizers:
                         self.orphans[pod.meta.namespace, pod.meta.name] = pod
-        return tuple(self.orphans)
+        return (*self.orphans, *self.strays.copies)
 
     def active_runs(self, namespace: str, definition: str) -> int:
         """Return how many unfinished runs follow a definition."""
@@ -285,6 +286,10 @@ def _steered(old: RunView, new: RunView) -> bool:
         or old.spec.suspend != new.spec.suspend
         or old.meta.deleting != new.meta.deleting
     )
+
+
+def _owned(pod: PodView) -> tuple[str, str | None]:
+    return pod.meta.uid, pod.meta.owner_uid
 
 
 def _same_pod(old: PodView, new: PodView) -> bool:

@@ -9,7 +9,7 @@ import structlog
 
 from brood.api.labels import MANAGED_BY, MANAGED_BY_BROOD, RESULT_FINALIZER
 from brood.cluster.informer import Informer
-from brood.cluster.parse import parse_claim, parse_definition, parse_pod, parse_revision, parse_run
+from brood.cluster.parse import parse_claim, parse_definition, parse_revision
 from brood.cluster.port import ApiError, Kind, Manifest, Port
 from brood.controller.backoff import Backoff
 from brood.controller.cache import Cache
@@ -18,6 +18,7 @@ from brood.controller.definitions import Definitions
 from brood.controller.keys import Key, Subject, definition_key, run_key
 from brood.controller.logs import SUBJECT
 from brood.controller.news import News
+from brood.controller.origin import own_pod, own_run
 from brood.controller.orphans import Orphans
 from brood.controller.parts import Parts
 from brood.controller.revisions import Revisions
@@ -36,8 +37,8 @@ SPREAD_SECONDS = 0.002
 
 _PARSERS: dict[Kind, Callable[[Manifest], Any]] = {
     Kind.JOB_DEFINITION: parse_definition,
-    Kind.JOB_RUN: parse_run,
-    Kind.POD: parse_pod,
+    Kind.JOB_RUN: own_run,
+    Kind.POD: own_pod,
     Kind.CLAIM: parse_claim,
     Kind.REVISION: parse_revision,
 }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from brood.api import labels
 from brood.cluster.port import AlreadyExists, ApiError, Forbidden, Invalid, Kind, Manifest, NotFound, Port
 from brood.controller.lru import Lru
+from brood.controller.mending import controller_uid, is_ours, lacking
 from brood.controller.workqueue import RetryLater
 from brood.controller.writer import Writer
 from brood.engine.snapshot import Refusal
@@ -84,13 +85,15 @@ class Creator:
         """Take the object of that name if it is ours.
 
         Contract §2: "A create that meets AlreadyExists adopts only an object whose controller UID and task, index,
-        attempt labels agree."
+        attempt labels agree." One that somebody took them from gets them back.
         """
         namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
         try:
             found = await self._port.get(kind, namespace, name)
         except NotFound:
             raise RetryLater(f"{kind} {name} was there a moment ago and is gone") from None
+        if kind in (Kind.POD, Kind.JOB_RUN) and is_ours(found, manifest) and (patch := lacking(found, manifest)):
+            found = await self._writer.patch(kind, (namespace, name), patch)
         if not same(found, manifest):
             return Refusal(name, "NameConflict", f"{kind} {name} exists and belongs to something else")
         self._writer.see(kind, found)
@@ -106,14 +109,6 @@ def same(found: Manifest, wanted: Manifest) -> bool:
         and all(has.get(label) == wants.get(label) for label in _IDENTITY)
         and (wanted["kind"] != "ConfigMap" or found.get("data") == wanted["data"])
     )
-
-
-def controller_uid(manifest: Manifest) -> str | None:
-    """Return the uid of the owner that controls an object."""
-    for one in manifest["metadata"].get("ownerReferences") or ():
-        if one.get("controller"):
-            return str(one["uid"])
-    return None
 
 
 def retry_after(error: ApiError) -> RetryLater:

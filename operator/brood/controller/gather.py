@@ -10,6 +10,7 @@ from brood.controller.admission import admitted
 from brood.controller.attempts import AttemptReader
 from brood.controller.claimevents import ClaimEvents
 from brood.controller.keys import Key, run_key
+from brood.controller.mending import Mender
 from brood.controller.parts import Parts
 from brood.controller.podindex import RunPods
 from brood.controller.resolver import Resolver
@@ -40,6 +41,7 @@ class Gatherer:
         )
         self._attempts = AttemptReader(parts.port)
         self._claims = ClaimEvents(parts.port)
+        self._mender = Mender(parts)
         self._now = parts.now
         self._values = ValueStore(parts.config.values_kept)
         self._memos: dict[Key, tuple[str, dict[object, object]]] = {}
@@ -55,6 +57,9 @@ class Gatherer:
         for one in (run, self._cache.family.parent(run), self._cache.family.root(run)):
             if one is not None:
                 await self._load_revision(one)
+        if not run.is_root:
+            await self._mender.mend_child(run)
+        await self._mender.find_pods(run)
         if run.is_root and not run.status.finished:
             for one in self._cache.admission.unknown(run.meta.namespace):
                 await self._load_revision(one)

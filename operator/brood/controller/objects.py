@@ -13,7 +13,7 @@ from brood.api.base import API_VERSION, format_time
 from brood.api.names import short_hash
 from brood.cluster.port import Manifest
 from brood.engine.schedule import ScheduledRun
-from brood.views import ChildRequest, ClaimRequest, ConfigMapRequest, DefinitionView, EventRequest, Meta
+from brood.views import ChildRequest, ClaimRequest, ConfigMapRequest, DefinitionView, EventRequest, Meta, RunView
 
 COMPONENT: Final = "brood"
 """Who reports an Event."""
@@ -31,17 +31,29 @@ def further_owner(name: str, uid: str) -> Manifest:
 
 def child_labels(request: ChildRequest) -> dict[str, str]:
     """Return the labels of a child run; `AlreadyExists` is told from adoption by them."""
+    made = (request.task, request.index, request.attempt, request.definition_ref.name)
+    return _labels(request.root, request.parent, *made)
+
+
+def labels_of(child: RunView, parent: str, root: str) -> dict[str, str]:
+    """Return the labels that a child run was made with."""
+    return _labels(root, parent, child.task or "", child.index, child.attempt, child.spec.definition_ref.name)
+
+
+def _labels(
+    root: str, parent: str, task: str, index: int | None, attempt: int, definition: str | None
+) -> dict[str, str]:
     found = {
         labels.MANAGED_BY: labels.MANAGED_BY_BROOD,
-        labels.ROOT_RUN: request.root,
-        labels.RUN: request.parent,
-        labels.TASK: request.task,
-        labels.ATTEMPT: str(request.attempt),
+        labels.ROOT_RUN: root,
+        labels.RUN: parent,
+        labels.TASK: task,
+        labels.ATTEMPT: str(attempt),
     }
-    if request.index is not None:
-        found[labels.INDEX] = str(request.index)
-    if request.definition_ref.name is not None:
-        found[labels.DEFINITION] = request.definition_ref.name
+    if index is not None:
+        found[labels.INDEX] = str(index)
+    if definition is not None:
+        found[labels.DEFINITION] = definition
     return found
 
 

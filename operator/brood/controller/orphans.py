@@ -9,7 +9,7 @@ from brood.controller.keys import Key
 from brood.controller.parts import Parts
 from brood.controller.release import release_all
 from brood.pods.identity import identity
-from brood.views import PodView
+from brood.views import Malformed, PodView
 
 
 class Orphans:
@@ -33,6 +33,9 @@ class Orphans:
         stray = self._cache.strays.get(key.namespace, key.name)
         if stray is not None:
             await self._mend(stray)
+        copy = self._cache.strays.copies.get((key.namespace, key.name))
+        if copy is not None and not self._is_counted_on(copy):
+            await release_all([copy], port=self._port, writer=self._writer)
         pod = self._cache.orphans.get((key.namespace, key.name))
         if pod is None or self._cache.family.by_uid(pod.meta.owner_uid or "") is not None:
             return
@@ -42,12 +45,18 @@ class Orphans:
                     found = await self._port.get(Kind.JOB_RUN, pod.meta.namespace, pod.run)
                 except NotFound:
                     found = None
-                if found is not None and found["metadata"]["uid"] == pod.meta.owner_uid:
-                    return
+                if found is not None and pod.meta.owner_uid in (None, found["metadata"]["uid"]):
+                    return  # to one that has lost its owner the run gives it back, or it goes after the run
                 self._cache.gone.put(pod.meta.owner_uid or "", None)
             await release_all([pod], port=self._port, writer=self._writer)
         except (TooManyRequests, Unavailable) as error:
             raise retry_after(error) from error
+
+    def _is_counted_on(self, copy: Malformed) -> bool:
+        """Whether it is no copy: a run that is there made it."""
+        run = self._cache.family.by_uid(copy.meta.owner_uid or "")
+        rows = () if run is None else (*run.status.tasks, *run.status.handlers)
+        return any(row.pod_name == copy.meta.name and not row.phase.ended for row in rows)
 
     async def _mend(self, stray: PodView) -> None:
         """Give a Pod back what says whose it is."""

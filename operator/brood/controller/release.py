@@ -8,7 +8,7 @@ from brood.api.labels import RESULT_FINALIZER
 from brood.cluster.port import Conflict, Kind, NotFound, Port
 from brood.controller.workqueue import RetryLater
 from brood.controller.writer import Writer
-from brood.views import Meta, PodView
+from brood.views import Malformed, Meta, PodView
 
 TRIES = 3
 """How often a Pod that changes under our hands is read again."""
@@ -17,7 +17,7 @@ UNTRACKED: Final[list[dict[str, str]]] = [{}]
 """What has the API server forget who wrote which field: a third of an ended Pod, which nobody applies any more."""
 
 
-async def release_all(pods: Iterable[PodView], *, port: Port, writer: Writer) -> None:
+async def release_all(pods: Iterable[PodView | Malformed], *, port: Port, writer: Writer) -> None:
     """Take the finalizer off each Pod that has it."""
     held = [pod.meta for pod in pods if RESULT_FINALIZER in pod.meta.finalizers]
     if not held:

@@ -1,6 +1,6 @@
 """The Pod of the next attempt of a container task or handler: when it may be asked for, and with what (§1.1, §1.4)."""
 
-from brood.api.names import object_name
+from brood.api.names import pod_name
 from brood.api.phases import TaskPhase
 from brood.api.reasons import TaskReason
 from brood.engine import artifacts, refusals
@@ -19,7 +19,8 @@ from brood.views import PodRequest
 def start(draft: Draft, node: Node) -> bool:
     """Ask for the next attempt's Pod; False where the task ended or waits instead."""
     attempt = draft.row(node).attempt + 1
-    name = pod_name(draft, node, attempt)
+    run = draft.run.meta
+    name = pod_name(run.name, run.uid, task=node.name, handler=node.handler, attempt=attempt)
     if refusals.refused(draft, node, name):
         return False
     claim = draft.claim  # of a Pod that was asked for before; this one may ask for it too
@@ -43,12 +44,6 @@ def start(draft: Draft, node: Node) -> bool:
         next_attempt_time=None, waiting_since=None,
     )  # fmt: skip
     return True
-
-
-def pod_name(draft: Draft, node: Node, attempt: int) -> str:
-    """Return the name of an attempt's Pod; a handler's never equals a task's, whose name holds no slash."""
-    task = f"{node.name}/handler" if node.handler else node.name
-    return object_name(draft.run.meta.name, draft.run.meta.uid, task=task, index=None, attempt=attempt)
 
 
 def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:

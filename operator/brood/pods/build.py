@@ -13,7 +13,7 @@ from brood.api.container import MAIN_CONTAINER
 from brood.api.names import short_hash
 from brood.layout import Layout, PodPaths
 from brood.pods.artifacts import finish_commands, take_commands
-from brood.pods.identity import identity
+from brood.pods.identity import NONCE_VARIABLE, identity
 from brood.pods.inputs import PARAMS_FILE, Inputs, plan_inputs
 from brood.pods.merge import merge, merge_list
 from brood.pods.security import secure_container, secure_pod
@@ -132,7 +132,7 @@ def _runner_variables(request: PodRequest, inputs: Inputs, *, nonce: str) -> dic
     """Return what only the runner sees."""
     variables = {
         "BROOD__SCRIPT": request.script or "",
-        "BROOD__NONCE": nonce,
+        NONCE_VARIABLE: nonce,
         "BROOD__SETUP": inputs.setup,
         "BROOD__FINISH": finish_commands(request),
     }

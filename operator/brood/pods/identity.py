@@ -1,10 +1,12 @@
 """What says whose a Pod is: labels, annotations and owner. A Pod is made with it, and gets it back where somebody took it."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from brood.api import labels
 from brood.api.base import API_VERSION
+from brood.api.container import MAIN_CONTAINER
 from brood.views import PodRequest, PodView
 
 
@@ -44,3 +46,17 @@ def identity(pod: PodRequest | PodView, *, owner_uid: str | None, nonce: str, ca
         "annotations": notes,
         "ownerReferences": [{**owner, "controller": True, "blockOwnerDeletion": True}],
     }
+
+
+NONCE_VARIABLE = "BROOD__NONCE"
+"""Where the runner finds its nonce."""
+
+
+def nonce_of(pod: Mapping[str, Any]) -> str:
+    """Return the nonce of a Pod, which its runner has too where somebody took the annotation; "" where it has no runner."""
+    noted = (pod["metadata"].get("annotations") or {}).get(labels.NONCE)
+    if noted:
+        return str(noted)
+    containers = (pod.get("spec") or {}).get("containers") or ()
+    env = (var for one in containers if one.get("name") == MAIN_CONTAINER for var in one.get("env") or ())
+    return next((str(var.get("value") or "") for var in env if var.get("name") == NONCE_VARIABLE), "")

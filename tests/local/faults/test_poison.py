@@ -3,12 +3,14 @@
 import asyncio
 import copy
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from brood.api.names import object_name, pod_name
 from brood.cluster.local.store import ObjectStore
 from brood.cluster.port import Kind, Manifest
 from tests import manifests
@@ -66,6 +68,8 @@ def _whole(draw: random.Random, number: int) -> tuple[Kind, Manifest]:
             "containerStatuses": [{"name": "main", "state": ended}],
             "conditions": [],
         }
+    if draw.random() < 0.9:  # else it is told from what brood made by its name
+        _name_as_made(kind, made, number)
     owner = {"apiVersion": "brood.dev/v1alpha1", "kind": "JobRun", "name": "healthy", "uid": "u", "controller": True}
     made["metadata"] |= {"namespace": "default", "uid": f"uid-{number}", "generation": 1}
     made["metadata"] |= {
@@ -73,6 +77,17 @@ def _whole(draw: random.Random, number: int) -> tuple[Kind, Manifest]:
         "ownerReferences": [owner] if draw.random() < 0.5 else [],
     }
     return kind, made
+
+
+def _name_as_made(kind: Kind, made: Manifest, number: int) -> None:
+    meta, parent = made["metadata"], made["spec"].get("parentRef")
+    if kind is Kind.POD:
+        meta["labels"]["brood.dev/attempt"] = str(number + 1)
+        run = meta["labels"]["brood.dev/run"]
+        meta["name"] = pod_name(run, "u", task="each", handler=False, attempt=number + 1)
+    elif parent is not None:
+        parent["index"] = number
+        meta["name"] = object_name(parent["name"], parent["uid"], task="each", index=number, attempt=1)
 
 
 def _places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -128,7 +143,8 @@ def _poisoner(seed: int, count: int) -> Callable[[Life], Any]:
                 await asyncio.sleep(0.5)
                 name = f"healthy-{number}"
                 life.store.create(Kind.JOB_RUN, manifests.run(name, definitionRef={"name": "healthy"}))
-        healthy = [one["metadata"]["name"] for one in life.runs() if one["metadata"]["name"].startswith("healthy")]
+        names = [one["metadata"]["name"] for one in life.runs()]
+        healthy = [one for one in names if re.fullmatch(r"healthy-\d+", one)]
         life.patience = 600
         await life.when(lambda: all(finished(life.run(one)) for one in healthy))
         found = {one: life.run(one)["status"] for one in healthy}

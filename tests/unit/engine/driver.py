@@ -137,14 +137,19 @@ class Driver:
                 if live:
                     world.end(self.random.choice(live), deleted())
             case ["delete", "child"]:
-                children = [name for name in runs if name != "run"]
-                if children and not self._over():  # after its end a run's result stays what it was
+                children = [name for name in runs if name != "run" and not self._is_fixed(name)]
+                if children:
                     self._delete_child(self.random.choice(children))
             case ["wait", seconds]:
                 world.pass_time(int(seconds))
                 world.kill_late()
             case _:
                 raise AssertionError(what)
+
+    def _is_fixed(self, name: str) -> bool:
+        """Whether the result of a child's parent stays what it is, whatever becomes of the child now."""
+        parent = next(self.world.parents(self.world.runs[name]), None)
+        return parent is None or parent.status.result is not None or parent.status.finished
 
     def _delete_child(self, name: str) -> None:
         """Delete it; an operator that died before it wrote down that the child was made may make it again."""

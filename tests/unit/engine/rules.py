@@ -75,7 +75,8 @@ class _Ended:
                 continue
             before = set(self.rows) if request.handler else self._before(request.task)
             named = {task["output"] for task in self.tasks if task["name"] in before and "output" in task}
-            assert dict(request.outputs) == {name: outputs[name] for name in named & set(outputs)}, (
+            large = {name: self.world.values[ref] for name, ref in request.output_refs.items()}
+            assert {**dict(request.outputs), **large} == {name: outputs[name] for name in named & set(outputs)}, (
                 f"{request.task} of {self.where}"
             )
 

@@ -9,7 +9,7 @@ from brood.engine import outputs, refusals, retry
 from brood.engine.children import GOOD, child_outputs, ended_at, has_started, stop_child
 from brood.engine.childstart import DefinitionMissing, call_params, child_request, resolve
 from brood.engine.continueon import end_failed
-from brood.engine.deadline import overran
+from brood.engine.deadline import DEADLINE_PASSED, overran
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
 from brood.engine.scope import context, own_scope
@@ -79,7 +79,7 @@ def _settle(draft: Draft, node: Node, child: RunView, over: datetime | None) -> 
     try:
         if overran(draft, at):
             _keep_outputs(draft, node, child, must=False)
-            draft.end(node, TaskPhase.FAILED, draft.stop, "the run's deadline passed", completion_time=at)
+            draft.end(node, TaskPhase.FAILED, draft.stop, DEADLINE_PASSED, completion_time=at)
         elif over is not None and not ours and (at > over or (cancelled and at == over)):
             _failed(draft, node, child, TaskReason.DEADLINE_EXCEEDED, None, f"{who} ran too long: {why}")
         elif phase in GOOD:
@@ -115,6 +115,15 @@ def _failed(draft: Draft, node: Node, child: RunView, reason: TaskReason, code: 
         draft.set(node, failures=failures, child_name=None, next_attempt_time=due, exit_code=code)
         told = f"until {clock_time(due, draft.now)}; attempt {draft.row(node).attempt}: {message}"
         draft.wait(node, WaitingReason.RETRY_BACKOFF, told)
+
+
+def keep_last(draft: Draft, node: Node) -> str:
+    """Keep the outputs of the last child of a task that is not tried again; return what became of it, "" where it is gone."""
+    for child in draft.snapshot.children.of(node.name)[-1:]:
+        if child.attempt == draft.row(node).attempt:
+            _keep_outputs(draft, node, child, must=False)
+            return f"child run {child.meta.name} failed: {child.status.message}"
+    return ""
 
 
 def _end_cancelled(draft: Draft, node: Node, message: str, *, ours: bool, at: datetime) -> None:

@@ -7,7 +7,7 @@ from brood.api.phases import TaskPhase
 from brood.api.reasons import TaskReason, WaitingReason
 from brood.engine import artifacts, outputs, retry
 from brood.engine.continueon import end_failed
-from brood.engine.deadline import cut_short, killed_at_deadline, overran
+from brood.engine.deadline import DEADLINE_PASSED, cut_short, killed_at_deadline, overran
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
 from brood.engine.plan import PodDeletion
@@ -120,7 +120,7 @@ def _settle(draft: Draft, node: Node, result: TaskResult, *, stopped: bool) -> N
     try:
         late = draft.stop == TaskReason.DEADLINE_EXCEEDED and stopped and result.reason is not None
         if not node.handler and (late or overran(draft, ended) or killed_at_deadline(draft, result)):
-            _stop(draft, node, result, "the run's deadline passed")
+            _stop(draft, node, result, DEADLINE_PASSED)
         elif result.reason is None:
             _succeed(draft, node, result)
         elif stopped and draft.stop == TaskReason.TERMINATED:
@@ -195,3 +195,12 @@ def _keep(draft: Draft, node: Node, result: TaskResult) -> None:
         outputs.keep_or_drop(draft, node, declared, result.outputs)
     if result.artifacts and artifacts.kept_of_failed(node):
         artifacts.keep(draft, node, result.artifacts)
+
+
+def keep_last(draft: Draft, node: Node) -> str:
+    """Keep what the last attempt of a task left that is not tried again; return what became of it, "" where its Pod is gone."""
+    for one in draft.attempts(node)[-1:]:
+        if one.result is not None and one.pod.attempt == draft.row(node).attempt:
+            _keep(draft, node, one.result)
+            return one.result.message
+    return ""

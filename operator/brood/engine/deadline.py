@@ -13,6 +13,9 @@ from brood.engine.graph import Node
 from brood.engine.suspend import suspended_time
 from brood.views import TaskResult
 
+DEADLINE_PASSED = "the run's deadline passed"
+"""What the row of a task says that it ended."""
+
 
 def deadline_of(draft: Draft) -> datetime | None:
     """Return when the run's time is over, None where it has no limit or was not admitted."""

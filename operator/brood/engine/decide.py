@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from brood.api.phases import TaskPhase
 from brood.api.reasons import TaskReason, WaitingReason
 from brood.api.status import TaskStatus
-from brood.engine import calls, forks, parallel, podstart, rerun
+from brood.engine import calls, containers, forks, parallel, podstart, rerun
 from brood.engine.continueon import end_failed
+from brood.engine.deadline import DEADLINE_PASSED
 from brood.engine.draft import Draft
 from brood.engine.graph import Body, Node
+from brood.engine.outputs import NotNow
 from brood.engine.routes import ENDED, ended_well, fired_route
 from brood.engine.scope import context, own_scope
 from brood.engine.suspend import hold
@@ -47,8 +49,10 @@ def _decide(draft: Draft, node: Node, limit: int | None) -> bool:
     if row.pod_name is not None:
         return False
     began = row.attempt > 0
+    if began and draft.stop:
+        return _end_waiting(draft, node)
     if draft.stop == TaskReason.DEADLINE_EXCEEDED:
-        draft.end(node, TaskPhase.FAILED if began else TaskPhase.CANCELLED, draft.stop, "the run's deadline passed")
+        draft.end(node, TaskPhase.CANCELLED, draft.stop, DEADLINE_PASSED)
         return True
     if not began and not _passes(draft, node):
         return True
@@ -62,6 +66,19 @@ def _decide(draft: Draft, node: Node, limit: int | None) -> bool:
         draft.wake(row.next_attempt_time)
         return False
     return _start(draft, node, limit)
+
+
+def _end_waiting(draft: Draft, node: Node) -> bool:
+    """End a task that a stop finds waiting for its next attempt; what the last one left is kept, as where the stop came first."""
+    try:
+        told = calls.keep_last(draft, node) if node.body is Body.RUN else containers.keep_last(draft, node)
+    except NotNow:
+        return False
+    if draft.stop == TaskReason.DEADLINE_EXCEEDED:
+        draft.end(node, TaskPhase.FAILED, draft.stop, DEADLINE_PASSED)
+    else:
+        draft.end(node, TaskPhase.CANCELLED, draft.stop, told and f"not retried after: {told}")
+    return True
 
 
 def _passes(draft: Draft, node: Node) -> bool:

@@ -9,7 +9,7 @@ from brood.engine import refusals
 from brood.engine.children import GOOD, ended_at, has_started, stop_child
 from brood.engine.childstart import DefinitionMissing, call_params, child_request, resolve
 from brood.engine.continueon import end_failed
-from brood.engine.deadline import overran
+from brood.engine.deadline import DEADLINE_PASSED, overran
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
 from brood.engine.itemends import all_ended
@@ -136,7 +136,7 @@ def observe_await(draft: Draft, node: Node) -> None:
         return
     bad = [(fork.name, *one) for fork in forks for one in bad_children(draft, fork)]
     if draft.stop == TaskReason.DEADLINE_EXCEEDED and _overran(draft, forks):
-        draft.end(node, TaskPhase.FAILED, draft.stop, "the run's deadline passed")
+        draft.end(node, TaskPhase.FAILED, draft.stop, DEADLINE_PASSED)
     elif not bad:
         draft.end(node, TaskPhase.SUCCEEDED)
     elif any(stop_cancelled(draft, fork) for fork in forks):

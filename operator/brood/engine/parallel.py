@@ -13,7 +13,7 @@ from brood.engine import aggregate, outputs
 from brood.engine.children import has_started
 from brood.engine.childstart import DefinitionMissing
 from brood.engine.continueon import end_failed
-from brood.engine.deadline import overran
+from brood.engine.deadline import DEADLINE_PASSED, overran
 from brood.engine.draft import Draft
 from brood.engine.graph import Body, Node
 from brood.engine.itemends import Ends, all_ended
@@ -138,7 +138,7 @@ def _finish(draft: Draft, window: Window) -> None:
             end_failed(draft, node, error.reason, str(error))
             return
     if stopped:
-        told = "the run's deadline passed" if overrun else ""
+        told = DEADLINE_PASSED if overrun else ""
         draft.end(node, _stopped_phase(draft), draft.stop, told)
     elif window.late or (window.timed_out and window.dropped):
         end_failed(draft, node, TaskReason.DEADLINE_EXCEEDED, f"not done within {node.task.timeout_seconds} s")

@@ -248,8 +248,10 @@ def _let_go(draft: Draft, *, recorded: bool) -> tuple[list[PodView], list[PodVie
 
 
 def _is_over(row: TaskStatus | None, pod: PodView) -> bool:
-    """Whether a row tells what became of a Pod."""
-    return row is None or row.phase in ENDED or pod.attempt < row.attempt or row.pod_name is None
+    """Whether a row tells what became of a Pod; what the last one left is not told before the task is tried again, or ends."""
+    if row is None or row.phase in ENDED or pod.attempt < row.attempt:
+        return True
+    return row.pod_name is None and (pod.meta.deleting or row.next_attempt_time is None)
 
 
 def _held(snapshot: Snapshot) -> Iterator[PodView]:

@@ -1,8 +1,11 @@
 """Interrupt at every stage of a run (contract §2.1, §2.2, §4)."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
-from brood.views import TaskResult
+from brood.views import Artifact, TaskResult
 from tests.unit.engine.world import START, World, begun, deleted, exits, ok, stopped, waiting
 
 LOCAL = "definitions: [{name: l, tasks: [{name: x, script: x}, {name: y, script: x, dependsOn: [x]}]}]"
@@ -87,6 +90,37 @@ def test_o11_a_task_in_back_off_is_cancelled_at_once() -> None:
     world.shutdown("run")
     world.settle()
     assert (world.row("a").phase, world.phase(), world.now) == ("Cancelled", "Cancelled", START)
+
+
+@pytest.mark.parametrize("how", ["Interrupt", "Terminate", "deadline"])
+@pytest.mark.parametrize("large", [False, True])
+def test_what_the_last_attempt_left_is_kept_where_its_task_is_stopped_in_back_off(how: str, large: bool) -> None:  # noqa: FBT001
+    said = "said" * (1000 if large else 1)
+    world = begun("""
+    activeDeadlineSeconds: 100
+    podRetention: Never
+    tasks:
+    - {name: a, script: x, output: A, artifacts: {paths: [f], keep: Always}, retryPolicy: {limit: 1, intervalSeconds: 1000}}
+    - {name: c, run: {definitionRef: {name: l}}, output: C, retryPolicy: {limit: 1, intervalSeconds: 1000}}
+    definitions: [{name: l, tasks: [{name: x, script: x, output: X}]}]
+    handlers: {onExit: {script: x}}
+    """)
+    world.end_task("a", replace(exits(1, said), outputs={"W": "written"}, artifacts=(Artifact("f", 1),)))
+    world.end(next(iter(world.live_pods())), exits(2, said))
+    world.settle()
+    assert {world.row(one).reason for one in "ac"} == {"RetryBackoff"}
+    if how == "deadline":
+        world.pass_time(100)
+    else:
+        world.shutdown("run", how)
+    world.play()
+    wanted = {"A": said, "W": "written", "C": json.dumps({"X": said}, separators=(",", ":"))}
+    assert (world.outputs(), world.row("a").artifacts, world.row("a").outputs) == (wanted, 1, {"W": "written"})
+    told = "the run's deadline passed" if how == "deadline" else "not retried after: exit code 1"
+    assert world.row("a").message == told
+    handler = world.request("onExit")
+    assert {*dict(handler.outputs), *handler.output_refs} == {"A", "W", "C"}
+    assert not any(one.pod.meta.finalizers for one in world.pods.values())
 
 
 def test_a_pod_that_waits_for_its_start_is_an_attempt_that_goes_on() -> None:

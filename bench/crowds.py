@@ -29,10 +29,8 @@ async def fair(api: ApiServer, items: int = 2000) -> Figures:
     await ready_definition(api, other, objects.chain(1))
     alone = [await _start(api, other, f"alone-{number}") for number in range(ALONE)]
     watch = await api.count(RUNS.format(namespace), run_is_done, selector="!brood.dev/root-run")
-    ended, path = (
-        asyncio.create_task(watch.until(1)),
-        RUNS.format(namespace),
-    )  # who does not read a watch for long is cut off
+    ended = asyncio.create_task(watch.until(1))  # who does not read a watch for long is cut off
+    path = RUNS.format(namespace)
     await api.create(path, objects.run("run", "fan", ITEMS=objects.items(items)))
     await asyncio.sleep(3)
     beside: list[float] = []

@@ -25,6 +25,7 @@ from brood.controller.revisions import Revisions
 from brood.controller.runs import Runs
 from brood.controller.workqueue import WorkQueue
 from brood.controller.writer import Writer
+from brood.lanes import LANE
 from brood.views import RevisionView
 
 _LOG = structlog.get_logger("brood.controller")
@@ -92,6 +93,7 @@ class Controller:
         self.queue: WorkQueue[Key] = WorkQueue(
             self._process,
             workers=config.workers,
+            lane=self._tree,
             backoff=backoff,
             on_error=_log_failure,
             on_pass=on_pass,
@@ -147,6 +149,7 @@ class Controller:
 
     async def _process(self, key: Key) -> None:
         SUBJECT.set(key)
+        LANE.set(self._tree(key))
         if key.subject is Subject.RUN:
             await self._runs.process(key)
         elif key.subject is Subject.DEFINITION:
@@ -221,6 +224,11 @@ class Controller:
         informer = self._informers.get(place)
         if informer is not None:
             informer.put(_PARSERS[kind](manifest))
+
+    def _tree(self, key: Key) -> Key:
+        """Return the root run of a run's key: a tree of ten thousand does not delay that of another."""
+        run = self.cache.family.get(key.namespace, key.name) if key.subject is Subject.RUN else None
+        return key if run is None else run_key(key.namespace, run.root)
 
     def _wake(self, key: Key) -> None:
         if self.ready.is_set():

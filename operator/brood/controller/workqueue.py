@@ -1,12 +1,11 @@
 """The work queue: which key is looked at next, and when a key that failed is looked at again.
 
 One key stands for one object. A key waits in the queue once however often it rings, is never worked on twice at the
-same time, and runs again if it rang while it was worked on; keys that are ready go first in, first out.
+same time, and runs again if it rang while it was worked on; keys that are ready take turns by lanes, first in, first out.
 """
 
 import asyncio
 import heapq
-from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -14,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 import structlog
 
 from brood.controller.backoff import Backoff
+from brood.lanes import Lanes
 
 K = TypeVar("K", bound=Hashable)
 
@@ -56,7 +56,7 @@ class Figures:
     depth: int  # keys that are ready and wait for a worker
     in_flight: int
     delayed: int
-    oldest_seconds: float  # for how long the first ready key has waited
+    oldest_seconds: float  # for how long a ready key has waited
     processed: int
     failed: int
     working_seconds: tuple[float, ...]  # for how long each of the keys in flight has been worked on
@@ -67,7 +67,8 @@ class WorkQueue(Generic[K]):
 
     A handler that returns resets the key's back-off; one that raises has its key tried again after it. While a key
     backs off, further adds wait for the end of the back-off. What a handler raises goes to ``on_error`` and touches no
-    other key. ``on_pass`` gets the seconds that a key waited for a worker and was worked on.
+    other key. ``on_pass`` gets the seconds that a key waited for a worker and was worked on. Keys of one ``lane`` do not
+    delay those of another by more than one.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class WorkQueue(Generic[K]):
         handle: Callable[[K], Awaitable[None]],
         *,
         workers: int = 32,
+        lane: Callable[[K], Hashable] = lambda _: None,
         backoff: Backoff | None = None,
         on_error: Callable[[K, Exception], None] | None = None,
         on_pass: Callable[[float, float], None] | None = None,
@@ -86,8 +88,8 @@ class WorkQueue(Generic[K]):
         self._on_error = on_error
         self._on_pass = on_pass
         self._given_clock = clock
-        self._ready: dict[K, float] = {}  # key -> since when; the order is the queue's
-        self._order: deque[K] = deque()
+        self._ready: dict[K, float] = {}  # key -> since when
+        self._order: Lanes[K] = Lanes(lane)
         self._processing: dict[K, float] = {}  # key -> since when
         self._again: dict[K, float] = {}  # rang while it was worked on
         self._due: dict[K, float] = {}
@@ -151,7 +153,7 @@ class WorkQueue(Generic[K]):
     def figures(self) -> Figures:
         """The queue in numbers."""
         now = self._clock.time()
-        oldest = now - self._ready[self._order[0]] if self._order else 0.0
+        oldest = now - next(iter(self._ready.values()), now)
         return Figures(
             depth=len(self._order),
             in_flight=len(self._processing),

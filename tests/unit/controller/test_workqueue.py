@@ -126,6 +126,15 @@ async def test_ready_keys_go_first_in_first_out(clock: FakeClock, recorder: Reco
     assert "".join(recorder.calls) == "edcba"
 
 
+async def test_a_large_tree_delays_another_by_one_key(clock: FakeClock, recorder: Recorder) -> None:
+    queue = WorkQueue[str](recorder, workers=1, clock=clock, lane=lambda key: key[0])
+    queue.add_all(["a1", "a2", "a3", "a4", "b1", "b2", "c1"])
+    queue.start()
+    await settle()
+    await settle()
+    assert recorder.calls == ["a1", "b1", "c1", "a2", "b2", "a3", "a4"]
+
+
 async def test_a_busy_key_does_not_starve_the_others(clock: FakeClock) -> None:
     calls: list[str] = []
 

@@ -90,13 +90,16 @@ def test_an_upgrade_during_the_examples_loses_nothing(installed: Installation, n
     for example in ("01-hello", "02-parallel-video"):
         installed.cluster.kubectl("apply", "-n", installed.work, "-f", str(PROJECT / "examples" / example))
     installed.history.until(lambda: installed.history.ever("pods", root_run="encode"), "a Pod of example 02")
-    installed.helm("upgrade", values=installed.values(replicas=2, podAnnotations={"upgraded": "yes"}))
+    limits = {"limits": {"maxPods": 1, "maxRuns": 1}}
+    installed.helm("upgrade", values=installed.values(replicas=2, podAnnotations={"upgraded": "yes"}, **limits))
+    installed.cluster.apply(run("hello-again", "hello"), namespace=installed.work)
     pods = installed.cluster.list("pods", namespace=installed.home, selector="app.kubernetes.io/name=brood")
     stay = [one["metadata"] for one in pods if "deletionTimestamp" not in one["metadata"]]
     assert [one["annotations"] for one in stay] == [{"upgraded": "yes"}] * 2
-    for one in ("hello", "encode"):
+    for one in ("hello", "encode", "hello-again"):
         done = installed.history.ended(one, seconds=90)
         assert done["status"]["phase"] == "Succeeded", installed.history.summary()
+    assert done["status"]["startTime"] >= installed.history.ended("encode")["status"]["completionTime"], "maxRuns"
     assert set(installed.history.attempts(root_run="encode").values()) == {1}
     assert len(installed.history.ever("pods", root_run="encode")) == 4 + 2 * 2
 

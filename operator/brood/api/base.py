@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self, TypeGuard
 
 from pydantic import (
     AfterValidator,
@@ -108,6 +108,11 @@ def checked_text(value: str) -> str:
     return value
 
 
+def is_integer(value: object) -> TypeGuard[int]:
+    """Whether a JSON value is an integer that the API server keeps exact: one of 64 bits."""
+    return isinstance(value, int) and not isinstance(value, bool) and _INTEGERS.start <= value < _INTEGERS.stop
+
+
 def format_time(value: datetime) -> str:
     """Return RFC 3339 with whole seconds and ``Z``, the wire form of times."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -155,7 +160,7 @@ def _value(value: object) -> object:
     """Refuse what is neither text nor an integer, with one error instead of one for each type of the union."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("must be a string or an integer; quote other values")  # noqa: TRY004 - pydantic wants ValueError
-    if isinstance(value, int) and not _INTEGERS.start <= value < _INTEGERS.stop:
+    if isinstance(value, int) and not is_integer(value):
         raise ValueError("is an integer of more than 64 bits, which the API server would not keep exact; quote it")
     return checked_text(value) if isinstance(value, str) else value
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+from brood.api.base import checked_text, is_integer
 from brood.api.jobrun import RunDefinitionRef
 from brood.api.names import object_name
 from brood.api.reasons import TaskReason
@@ -11,7 +12,7 @@ from brood.engine import rerun
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
 from brood.engine.snapshot import DefinitionProblem
-from brood.templating import Context, compile_template, is_template
+from brood.templating import Context, TemplateError, compile_template, is_template
 from brood.views import ChildRequest, DefinitionView
 
 Value = str | int
@@ -80,7 +81,13 @@ def _find(draft: Draft, node: Node) -> Target | DefinitionProblem | None:
 
 
 def call_params(call: ChildCall, ctx: Context, *, field: str) -> dict[str, Value]:
-    """Render the `params` of a body: text, or an integer where the value is one whole expression that gives one."""
+    """Render the `params` of a body: text, or an integer where the value is one whole expression that gives one.
+
+    Raises
+    ------
+    TemplateError
+        If one cannot be rendered, or to more than a param may hold.
+    """
     params: dict[str, Value] = {}
     for name, value in call.params.items():
         if not isinstance(value, str) or not is_template(value):
@@ -89,8 +96,10 @@ def call_params(call: ChildCall, ctx: Context, *, field: str) -> dict[str, Value
         where = f"{field}.params.{name}"
         template = compile_template(value, field=where)
         rendered = template.render(ctx, field=where)
-        whole = isinstance(rendered, int) and not isinstance(rendered, bool)
-        params[name] = rendered if whole and isinstance(rendered, int) else template.render_text(ctx, field=where)
+        try:
+            params[name] = rendered if is_integer(rendered) else checked_text(template.render_text(ctx, field=where))
+        except ValueError as error:
+            raise TemplateError(str(error), field=where) from None
     return params
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from brood.api.base import checked_text, reserved_name_problem
+from brood.api.base import checked_text, is_integer, reserved_name_problem
 from brood.api.jobdefinition import Param
 
 Value = str | int
@@ -148,8 +148,8 @@ def _name(index: int, name: str) -> str:
 
 
 def _value(index: int, value: JsonValue) -> Value:
-    """Return a param's value: text or an integer; "booleans, floats and null become their JSON text" (§4)."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    """Return a param's value: text or an integer; "booleans, floats and null become their JSON text" (§4), as do larger integers."""
+    if is_integer(value):
         return value
     try:
         return checked_text(text_of(value))

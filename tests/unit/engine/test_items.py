@@ -1,6 +1,7 @@
 """Items: every form in which they are written or rendered, and what each child gets (contract §1.1, §3, §4)."""
 
 import json
+from typing import Any
 
 import pytest
 import yaml
@@ -150,6 +151,27 @@ def test_an_item_that_cannot_be_params_fails_the_task_naming_it(item: object) ->
     assert (row.phase, row.reason) == ("Failed", "TemplateError")
     assert "item 1" in row.message
     assert not children(world)
+
+
+def test_an_integer_beyond_64_bits_is_passed_on_as_its_text() -> None:
+    low, high, beyond = -(2**63), 2**63 - 1, 2**63
+    world = played(spec([{"A": low}, {"A": high}, {"A": beyond}, beyond], [{"name": "A"}]))
+    assert [one.spec.params["A"] for one in children(world)] == [low, high, str(beyond)]
+    computed: dict[str, object] = {"A": f"{{{{ '{high}' | int }}}}", "B": f"{{{{ '{beyond}' | int }}}}"}
+    world = played(spec([1], [{"name": "A"}, {"name": "B"}], computed))
+    assert dict(children(world)[0].spec.params) == {"A": high, "B": str(beyond)}
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+def test_a_param_that_renders_to_more_than_it_may_hold_fails_the_task_naming_it(parallel: bool) -> None:  # noqa: FBT001
+    made: Any = spec([1], [{"name": "A"}, {"name": "B"}], {"A": 1, "B": "x{{ outputs.BIG }}"})
+    made["tasks"].append({"name": "big", "script": "x", "output": "BIG"})
+    if not parallel:
+        del made["tasks"][0]["parallel"]
+    world = played(made, by_task(big=ok("x" * 256 * 1024)))
+    row = world.row("p")
+    assert (row.phase, row.reason) == ("Failed", "TemplateError")
+    assert row.message == "tasks[p].run.params.B: a value has at most 262144 characters, this one 262145"
 
 
 # --- params in the body ---

@@ -20,6 +20,7 @@ from brood.engine.rerunwhole import take_over_whole
 from brood.engine.slots import run_blocked
 from brood.engine.snapshot import DefinitionProblem, Snapshot
 from brood.engine.status import Verdict, summarize, with_condition, with_verdict
+from brood.engine.suspend import SUSPENDED
 from brood.templating import TemplateError
 from brood.views import EventRequest
 
@@ -58,7 +59,7 @@ def admit(snapshot: Snapshot, now: datetime) -> Plan:
     if problem:
         return _refuse(snapshot, now, RunReason.INVALID_PARAMS, problem)
     if run.spec.suspend and not begun:
-        return _wait(snapshot, now, RunPhase.SUSPENDED, WaitingReason.SUSPENDED, "spec.suspend is true")
+        return _wait(snapshot, now, RunPhase.SUSPENDED, WaitingReason.SUSPENDED, SUSPENDED)
     newcomer = replacer(run, snapshot.lock, snapshot.lock_state)
     if newcomer is not None:
         return _refuse(snapshot, now, RunReason.REPLACED, f"replaced by {newcomer.meta.name}", cancel_rows=True)

@@ -14,7 +14,7 @@ from brood.engine.graph import Body, Node
 from brood.engine.outputs import NotNow
 from brood.engine.routes import ENDED, ended_well, fired_route
 from brood.engine.scope import context, own_scope
-from brood.engine.suspend import hold
+from brood.engine.suspend import hold, resume
 from brood.templating import TemplateError, compile_template, render_condition
 
 
@@ -63,6 +63,7 @@ def _decide(draft: Draft, node: Node, limit: int | None) -> bool:
         hold(draft, node)
         return False
     if row.next_attempt_time is not None and draft.now < row.next_attempt_time:
+        resume(draft, node, row.next_attempt_time)
         draft.wake(row.next_attempt_time)
         return False
     return _start(draft, node, limit)

@@ -82,7 +82,9 @@ def advance(draft: Draft, node: Node) -> None:
         window.drop(retries=ends.cancelled, unstarted=ends.cancelled)
     elif rule.fail_fast and len(ends.failed) > allowed_failures(rule, len(items)):
         window.drop(retries=ends.failed, unstarted=ends.skipped)
-    elif not draft.suspended:
+    elif draft.suspended:
+        window.hold()
+    else:
         window.fill()
     if window.over is not None and not window.timed_out:
         draft.wake(window.over)

@@ -31,7 +31,7 @@ from brood.engine.routes import ENDED
 from brood.engine.shutdown import REASONS, deadline_recorded, replaced_by, stop_of, stop_of_handlers
 from brood.engine.snapshot import Snapshot
 from brood.engine.status import Verdict, observed, with_condition, with_rows, with_verdict
-from brood.engine.suspend import account, is_suspended
+from brood.engine.suspend import SUSPENDED, account, is_suspended
 from brood.views import PodView
 
 
@@ -164,7 +164,7 @@ def _fix(draft: Draft, status: JobRunStatus, done: Outcome | None) -> JobRunStat
     if done is None:
         verdict = Verdict(RunPhase.RUNNING, draft.stop or "Running", _line(draft))
         if draft.suspended:
-            verdict = Verdict(RunPhase.SUSPENDED, WaitingReason.SUSPENDED, "spec.suspend is true")
+            verdict = Verdict(RunPhase.SUSPENDED, WaitingReason.SUSPENDED, SUSPENDED)
         return with_verdict(run, status, verdict, now)
     status = replace(status, result=done.phase, exit_code=done.exit_code)
     return with_verdict(run, status, Verdict(RunPhase.RUNNING, done.reason, done.message), now)

@@ -10,7 +10,11 @@ from brood.api.reasons import WaitingReason
 from brood.api.status import JobRunStatus
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
+from brood.engine.waiting import clock_time
 from brood.views import RunView
+
+SUSPENDED = "spec.suspend is true"
+"""What is said of what waits for the end of a suspension."""
 
 
 def is_suspended(run: RunView) -> bool:
@@ -36,4 +40,10 @@ def account(run: RunView, status: JobRunStatus, now: datetime) -> JobRunStatus:
 
 def hold(draft: Draft, node: Node) -> None:
     """Say that a task would start, were the run not suspended."""
-    draft.wait(node, WaitingReason.SUSPENDED, "spec.suspend is true")
+    draft.wait(node, WaitingReason.SUSPENDED, SUSPENDED)
+
+
+def resume(draft: Draft, node: Node, due: datetime) -> None:
+    """Say of a task that was suspended, and still waits for its next attempt, how long that is."""
+    if draft.row(node).reason == WaitingReason.SUSPENDED:
+        draft.wait(node, WaitingReason.RETRY_BACKOFF, f"until {clock_time(due, draft.now)}")

@@ -20,6 +20,8 @@ from brood.engine.itemends import Ends
 from brood.engine.items import Item
 from brood.engine.itemsource import Source
 from brood.engine.ranges import IndexRanges
+from brood.engine.suspend import SUSPENDED
+from brood.engine.waiting import clock_time
 from brood.views import RunView
 
 
@@ -138,7 +140,22 @@ class Window:
                 self.node, WaitingReason.MAX_CONCURRENT, f"maxConcurrent: {self.rule.max_concurrent} items run"
             )
         elif not held:
+            self._say_back_off()
+
+    def _say_back_off(self) -> None:
+        """Say until when the task does nothing, where all that is left of it waits to be tried again."""
+        policy = self.node.task.retry_policy
+        if policy is None or not self.retries or self.ends.live:
             self.draft.say(self.node, "", "")
+            return
+        at = min(retry.due(policy, failures=last.attempt, ended=ended_at(last)) for _, last in self.retries)
+        told = f"until {clock_time(at, self.draft.now)}; {len(self.retries)} items"
+        self.draft.say(self.node, WaitingReason.RETRY_BACKOFF, told)
+
+    def hold(self) -> None:
+        """Say that items would start, were the run not suspended."""
+        if self.retries or next(self._unstarted(), None) is not None:
+            self.draft.say(self.node, WaitingReason.SUSPENDED, SUSPENDED)
 
     @property
     def _full(self) -> bool:

@@ -55,6 +55,34 @@ def test_running_tasks_and_children_finish_and_nothing_starts() -> None:
     assert (world.phase(), world.runs["run"].status.suspended_seconds) == ("Succeeded", 10)
 
 
+def test_rows_say_what_they_wait_for_while_a_run_is_suspended_and_after_it() -> None:
+    world = begun("""
+    tasks:
+    - {name: a, script: x, retryPolicy: {limit: 1, intervalSeconds: 60}}
+    - {name: p, script: x, parallel: {items: [1, 2], maxConcurrent: 1}, retryPolicy: {limit: 1, intervalSeconds: 60}}
+    """)
+    world.end_task("a", exits(1))
+    world.end_task("p", exits(1), world.children("p")[0].meta.name)
+    world.settle()
+    world.end_task("p", exits(1), world.children("p")[1].meta.name)
+    world.settle()
+    waits = {"a": "until 00:01:00 UTC; attempt 1: ExitCode: exit code 1", "p": "until 00:01:00 UTC; 2 items"}
+    assert {one: (world.row(one).reason, world.row(one).message) for one in "ap"} == {
+        one: ("RetryBackoff", told) for one, told in waits.items()
+    }
+    suspend(world, after=10)
+    assert {(world.row(one).reason, world.row(one).message) for one in "ap"} == {("Suspended", "spec.suspend is true")}
+    resume(world, after=10)
+    assert {one: (world.row(one).reason, world.row(one).message[:18]) for one in "ap"} == dict.fromkeys(
+        waits, ("RetryBackoff", "until 00:01:00 UTC")
+    )
+    world.pass_time(40)
+    world.settle()
+    assert {one: (str(world.row(one).phase), world.row(one).reason) for one in "ap"} == {
+        "a": ("Running", ""), "p": ("Running", ""),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("times", [1, 3])
 def test_the_deadline_stands_still_however_often_and_a_pod_that_a_kubelet_ended_meanwhile_is_made_again(
     times: int,

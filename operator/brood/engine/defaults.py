@@ -3,6 +3,7 @@
 from pydantic import JsonValue
 
 from brood.api.task import Task, TaskDefaults
+from brood.engine.render import not_set_by
 
 JsonObject = dict[str, JsonValue]
 
@@ -11,6 +12,8 @@ def with_defaults(task: Task, defaults: TaskDefaults | None) -> Task:
     """Return the task with the definition's defaults under its own fields."""
     if defaults is None or (task.container is None and task.script is None):
         return task
+    if defaults.env:
+        defaults = defaults.model_copy(update={"env": tuple(not_set_by(task.container, defaults.env))})
     base = defaults.model_dump(mode="json", by_alias=True, exclude_unset=True)
     own = task.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return _validate(merge(base, own))

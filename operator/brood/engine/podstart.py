@@ -8,7 +8,7 @@ from brood.engine.continueon import end_failed
 from brood.engine.deadline import remaining_seconds
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
-from brood.engine.render import merged_env, render_container, render_env, text_list
+from brood.engine.render import merged_env, not_set_by, render_container, render_env, text_list
 from brood.engine.scope import context, env_context, pod_scope, upstream_outputs
 from brood.engine.slots import blocked, pool_names, volume_blocked
 from brood.engine.timeout import handler_seconds
@@ -68,7 +68,8 @@ def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
         container=render_container(task.container or {}, ctx, field=f"{field}.container"),
         script=task.script,
         env=merged_env(
-            render_env(scope.graph.env, env_context(scope), field=field), render_env(task.env, ctx, field=field)
+            render_env(not_set_by(task.container, scope.graph.env), env_context(scope), field=field),
+            render_env(task.env, ctx, field=field),
         ),
         params=tuple((key, str(value)) for key, value in scope.params.items()),
         outputs=tuple(small.items()),

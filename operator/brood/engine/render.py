@@ -24,6 +24,13 @@ def render_env(env: Iterable[EnvVar], ctx: Context, *, field: str) -> tuple[Mapp
     return merged_env(_rendered(one, ctx, field=field) for one in {one.name: one for one in env}.values())
 
 
+def not_set_by(container: Mapping[str, JsonValue] | None, env: Iterable[EnvVar]) -> list[EnvVar]:
+    """Return the variables of what is around a container that its own `env` does not set: the nearer one wins."""
+    own = (container or {}).get("env")
+    names = {one.get("name") for one in own if isinstance(one, dict)} if isinstance(own, list) else set()
+    return [one for one in env if one.name not in names]
+
+
 def merged_env(*parts: Iterable[Mapping[str, JsonValue]]) -> tuple[Mapping[str, JsonValue], ...]:
     """Put EnvVar objects together; of equal names the last stays, in its place."""
     merged: dict[JsonValue, Mapping[str, JsonValue]] = {}

@@ -197,6 +197,32 @@ def test_p10_the_env_of_a_task_is_seen_in_that_task_only_and_may_be_any_scalar(r
     assert result.outputs == {"ONE": "1 true 0.5 1 true task", "TWO": "none none 1 default"}
 
 
+def test_p10_the_env_of_a_container_wins_over_that_around_its_task_and_params_over_all(run: Command) -> None:
+    result = run(
+        definition("""
+        params: [{name: P, default: param}]
+        env: [{name: A, value: definition}, {name: B, value: definition}, {name: C, value: definition}, {name: P, value: definition}]
+        taskDefaults:
+          env: [{name: B, value: default}, {name: D, value: default}]
+          container: {env: [{name: E, value: default container}, {name: D, value: default container}]}
+        tasks:
+          - name: one
+            env: [{name: C, value: task}]
+            container: {env: [{name: A, value: "of {{ run.name }}"}, {name: B, value: container}, {name: C, value: container}, {name: P, value: container}]}
+            script: echo "$A, $B, $C, $D, $E, $P"
+            output: ONE
+          - {name: two, script: 'echo "$A, $B, $C, $D"', output: TWO}
+        """),
+        "--name",
+        "root",
+    )
+    assert (result.code, result.phase) == (0, "Succeeded"), result.stderr
+    assert result.outputs == {
+        "ONE": "of root, container, task, default, default container, param",
+        "TWO": "definition, default, definition, default",
+    }
+
+
 def test_p10_env_reaches_local_definitions_of_a_definition_that_another_one_calls(run: Command) -> None:
     called = """
     params: [{name: X}]

@@ -137,10 +137,10 @@ def test_p7_a_tick_whose_slot_has_succeeded_is_skipped_and_says_so(tmp_path: Pat
             life.store.create(Kind.JOB_RUN, manifests.run("by-hand", definitionRef={"name": "tick"}))
             await _until(13, 30)
             assert [one["metadata"]["name"] for one in life.runs()] == ["by-hand"]
-            await _until(14, 30)
+            await _until(15, 30)
 
     life = _played(tmp_path, users)
     made = [one["metadata"].get("annotations", {}).get(labels.SCHEDULED_TIME) for one in life.runs()]
-    assert made == [None, "2026-01-01T14:00:00Z"]
+    assert made == [None, "2026-01-01T14:00:00Z", "2026-01-01T15:00:00Z"]
     (skipped,) = _events(life, "SkippedSuccessful")
     assert skipped["message"] == "tick 2026-01-01T13:00:00Z is skipped: by-hand has succeeded in its slot"

@@ -84,11 +84,11 @@ def _on_tick(
             "MissedSchedule", f"tick {tick:%Y-%m-%dT%H:%M:%SZ} could not start within {deadline} s", warning=True
         )
         return SchedulePlan(last_tick=tick, next_tick=following, deletes=deletes, events=(missed,))
-    if schedule.skip_if_successful and (done := _succeeded_since(runs, before or since)):
+    made = ScheduledRun(_name(view, str(int(tick.timestamp()) // 60)), tick)
+    if schedule.skip_if_successful and (done := _succeeded_since(runs, before or since, own=made.name)):
         message = f"tick {tick:%Y-%m-%dT%H:%M:%SZ} is skipped: {done.meta.name} has succeeded in its slot"
         skipped = EventRequest("SkippedSuccessful", message)
         return SchedulePlan(last_tick=tick, next_tick=following, deletes=deletes, events=(skipped,))
-    made = ScheduledRun(_name(view, str(int(tick.timestamp()) // 60)), tick)
     return SchedulePlan(made, last_tick=tick, next_tick=following, deletes=deletes)
 
 
@@ -123,11 +123,11 @@ def _next_tick(schedule: Schedule, now: datetime) -> datetime | None:
     return None if following is None else following.astimezone(UTC)
 
 
-def _succeeded_since(runs: list[RunView], since: datetime) -> RunView | None:
-    """Return a run that started at or after a time and succeeded."""
+def _succeeded_since(runs: list[RunView], since: datetime, *, own: str) -> RunView | None:
+    """Return a run that started at or after a time and succeeded; what the schedule made for another tick is of that slot."""
     for run in runs:
-        started = run.status.start_time
-        if run.status.phase in _GOOD and started is not None and started >= since:
+        started, of_slot = run.status.start_time, not run.scheduled or run.meta.name == own
+        if of_slot and run.status.phase in _GOOD and started is not None and started >= since:
             return run
     return None
 

@@ -103,8 +103,20 @@ def test_p7_a_tick_whose_slot_has_succeeded_is_skipped_and_says_so() -> None:
     assert "by-hand" in plan.events[0].message
     failed = run("by-hand", RunPhase.FAILED, NOON + timedelta(minutes=30))
     assert plan_schedule(view, (failed,), NOON + timedelta(hours=1)).create is not None
-    earlier = run("earlier", RunPhase.SUCCEEDED, NOON - timedelta(minutes=30))
+    earlier = run("earlier", RunPhase.SUCCEEDED, NOON - timedelta(minutes=30), scheduled=False)
     assert plan_schedule(view, (earlier,), NOON + timedelta(hours=1)).create is not None
+
+
+def test_p7_the_run_of_one_tick_does_not_skip_the_next() -> None:
+    view = definition({"cron": "0 * * * *", "skipIfSuccessful": True})
+    runs: list[RunView] = []
+    for hour in range(1, 4):
+        plan = plan_schedule(view, runs, NOON + timedelta(hours=hour, seconds=1))
+        assert plan.create is not None
+        runs.append(run(plan.create.name, RunPhase.SUCCEEDED, NOON + timedelta(hours=hour, seconds=1)))
+        lost = plan_schedule(view, runs, NOON + timedelta(hours=hour, seconds=9))  # the status that tells of the tick
+        assert (lost.create, lost.last_tick) == (None, plan.last_tick)
+        view = after(view, plan)
 
 
 def test_a_suspended_definition_makes_no_runs() -> None:

@@ -57,7 +57,7 @@ class RunView:
     @property
     def revision(self) -> str | None:
         """The revision that the run follows, None before it starts."""
-        return self.status.revision or self.spec.definition_ref.revision
+        return self.spec.definition_ref.revision or self.status.revision
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ def is_integer(value: object) -> TypeGuard[int]:
 
 def format_time(value: datetime) -> str:
     """Return RFC 3339 with whole seconds and ``Z``, the wire form of times."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"  # %Y has no zeros before year 1000
 
 
 # The CEL counterpart of `reserved_name_problem`; the pattern beside it covers the alphabet.

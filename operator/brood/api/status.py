@@ -5,7 +5,7 @@ describes them. Unknown fields are dropped, so that an older operator can read w
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
@@ -263,8 +263,9 @@ def _without_empty(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_status_from_json(data: object) -> JobRunStatus:
-    """Read the wire form; raises pydantic's ``ValidationError``."""
-    return RUN_STATUS.validate_python(data if data is not None else {})
+    """Read the wire form; raises pydantic's ``ValidationError``. A result that is none, which somebody else wrote, is not read."""
+    status = RUN_STATUS.validate_python(data if data is not None else {})
+    return status if status.result is None or status.result.ended else replace(status, result=None)
 
 
 def definition_status_from_json(data: object) -> JobDefinitionStatus:

@@ -9,9 +9,10 @@ from brood.api.labels import RESULT_FINALIZER
 from brood.cluster.port import ApiError, NotFound, Port
 from brood.controller.lru import Lru
 from brood.controller.podindex import RunPods
+from brood.controller.strays import is_unrecorded
 from brood.pods.failure import is_ended, waiting
 from brood.pods.results import LogRequest, lacks_result, needs_log, read_result
-from brood.views import PodAttempt, PodView
+from brood.views import PodAttempt, PodView, RunView
 
 _LOG = structlog.get_logger("brood.attempts")
 
@@ -34,7 +35,7 @@ class AttemptReader:
         self._port = port
         self._failing: Lru[str, float] = Lru(FAILING)  # uid of a Pod -> since when its log is missing, or its end is
 
-    async def read(self, pods: RunPods) -> float | None:
+    async def read(self, run: RunView, pods: RunPods) -> float | None:
         """Derive what those Pods of a run mean that have changed; logs are read side by side.
 
         Returns
@@ -42,21 +43,33 @@ class AttemptReader:
         float or None
             In how many seconds to come again for logs that could not be read; their Pods count as not ended till then.
         """
+        self._reopen(run, pods)
         if not pods.unread:
             return None
         unread = [*pods.unread.values()]
         again: float | None = None
-        for found in await asyncio.gather(*(self._attempt(pod) for pod in unread)):
+        for found in await asyncio.gather(*(self._attempt(run, pods, pod) for pod in unread)):
             if isinstance(found, PodAttempt):
                 pods.read(found)
             else:
                 again = max(found, again or 0.0)
         return again
 
-    async def _attempt(self, pod: PodView) -> PodAttempt | float:
+    @staticmethod
+    def _reopen(run: RunView, pods: RunPods) -> None:
+        """Have those Pods read in full whose end a status told that somebody has spoilt since."""
+        if pods.unheard and not run.status.finished:
+            ended = {row.name for row in (*run.status.tasks, *run.status.handlers) if row.phase.ended}
+            for uid in [uid for uid, pod in pods.unheard.items() if pod.task not in ended]:
+                pods.unread[uid] = pods.unheard.pop(uid)
+
+    async def _attempt(self, run: RunView, pods: RunPods, pod: PodView) -> PodAttempt | float:
         if not is_ended(pod):
             return PodAttempt(pod, waiting=waiting(pod))
-        wanted = needs_log(pod) if RESULT_FINALIZER in pod.meta.finalizers else None  # else it is recorded already
+        wanted = needs_log(pod)
+        if wanted is not None and RESULT_FINALIZER not in pod.meta.finalizers and not is_unrecorded(run, pod):
+            pods.unheard[pod.meta.uid] = pod
+            wanted = None
         log = None if wanted is None else await self._log(pod, wanted)
         if isinstance(log, float):
             return log

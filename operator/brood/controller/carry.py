@@ -13,16 +13,16 @@ import structlog
 
 from brood.api import labels
 from brood.api.status import JobRunStatus, status_to_json
-from brood.cluster.port import ApiError, Conflict, Kind, NotFound
+from brood.cluster.port import ApiError, Conflict, Forbidden, Invalid, Kind, NotFound
 from brood.controller import objects
-from brood.controller.creation import Creator, Wanted
+from brood.controller.creation import Creator, Wanted, refusal_of
 from brood.controller.mergepatch import difference
 from brood.controller.parts import Parts
 from brood.controller.release import release_all
 from brood.engine.plan import ChildShutdown, Plan, PodDeletion
 from brood.engine.snapshot import Refusal
 from brood.pods.build import BuiltPod, build_pod
-from brood.views import EventRequest, Meta, PodRequest, RunView
+from brood.views import DefinitionView, EventRequest, Meta, PodRequest, RunView
 
 _LOG = structlog.get_logger("brood.carry")
 
@@ -52,10 +52,12 @@ class Carrier:
         refused = await self._creator.create(first)
         if refused:
             return refused
-        for view in {
-            child.definition.revision: child.definition for child in plan.children if child.definition
-        }.values():
-            await self._revisions.store(view, self._writer)
+        views = {child.definition.revision: child.definition for child in plan.children if child.definition}
+        for view in views.values():
+            refusal = await self.store(view)
+            if refusal is not None:
+                asked = (child for child in plan.children if child.definition is view)
+                return [replace(refusal, name=child.name) for child in asked]
         built = [self._build(one) for one in plan.pods]
         shared = {one.name: one for pod in built for one in pod.config_maps}
         refused = await self._creator.create([(Kind.CONFIG_MAP, objects.config_map(one)) for one in shared.values()])
@@ -64,6 +66,15 @@ class Carrier:
         then: list[Wanted] = [(Kind.POD, one.pod) for one in built]
         then += [(Kind.JOB_RUN, objects.child_run(child)) for child in plan.children]
         return await self._creator.create(then)
+
+    async def store(self, view: DefinitionView) -> Refusal | None:
+        """See that a definition's revision is stored, for runs that are about to follow it."""
+        try:
+            await self._revisions.store(view, self._writer)
+        except (Forbidden, Invalid) as error:
+            told = refusal_of(view.revision, error)
+            return replace(told, message=f"ControllerRevision {view.revision} cannot be stored: {told.message}")
+        return None
 
     def _build(self, request: PodRequest) -> BuiltPod:
         nonce = secrets.token_hex(NONCE_BYTES)

@@ -73,12 +73,8 @@ class Creator:
             await self._writer.create(kind, manifest)
         except AlreadyExists:
             return await self._adopt(kind, manifest)
-        except Forbidden as error:
-            if error.namespace_terminating:
-                return Refusal(name, "Terminating", error.message)
-            return Refusal(name, "Quota" if error.quota else "Forbidden", error.message)
-        except Invalid as error:
-            return Refusal(name, "Invalid", error.message)
+        except (Forbidden, Invalid) as error:
+            return refusal_of(name, error)
         return None
 
     async def _adopt(self, kind: Kind, manifest: Manifest) -> Refusal | None:
@@ -98,6 +94,15 @@ class Creator:
             return Refusal(name, "NameConflict", f"{kind} {name} exists and belongs to something else")
         self._writer.see(kind, found)
         return None
+
+
+def refusal_of(name: str, error: Forbidden | Invalid) -> Refusal:
+    """Return what a server that does not want an object said, for the plan that asked for it."""
+    if isinstance(error, Invalid):
+        return Refusal(name, "Invalid", error.message)
+    if error.namespace_terminating:
+        return Refusal(name, "Terminating", error.message)
+    return Refusal(name, "Quota" if error.quota else "Forbidden", error.message)
 
 
 def same(found: Manifest, wanted: Manifest) -> bool:

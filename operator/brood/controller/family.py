@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from brood.api.status import ItemsStatus
 from brood.engine.ranges import IndexRanges
 from brood.engine.snapshot import ChildIndex
 from brood.views import RunView
@@ -143,21 +144,17 @@ class Family:
 
     def _take_ranges(self, run: RunView) -> None:
         """Tell the index of a run's children which items its status records as ended."""
-        for row in run.status.tasks:
-            if row.items is None:
+        told = {row.name: _ranges(row.items) for row in run.status.tasks if row.items is not None}
+        taken = self._recorded.get(run.meta.uid, {})
+        for task in told.keys() | taken.keys():
+            texts = told.get(task, ())
+            if taken.get(task, ()) == texts or not (any(texts) or task in taken):
                 continue
-            texts = (
-                row.items.completed_indexes,
-                row.items.failed_indexes,
-                row.items.cancelled_indexes,
-                row.items.skipped_indexes,
-            )
             taken = self._recorded.setdefault(run.meta.uid, {})
-            if taken.get(row.name) == texts or not any(texts):
-                continue
-            taken[row.name] = texts
-            try:
-                ended = IndexRanges.union(IndexRanges.parse(text) for text in texts)
-            except ValueError:
-                continue  # not written by us: nothing is taken as recorded
-            self._children.setdefault(run.meta.uid, ChildIndex()).record(row.name, ended)
+            taken[task] = texts
+            ended = IndexRanges.union(map(IndexRanges.read, texts))
+            self._children.setdefault(run.meta.uid, ChildIndex()).record(task, ended)
+
+
+def _ranges(items: ItemsStatus) -> tuple[str, ...]:
+    return items.completed_indexes, items.failed_indexes, items.cancelled_indexes, items.skipped_indexes

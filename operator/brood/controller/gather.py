@@ -1,6 +1,7 @@
 """The snapshot of one run: first what has to be read, then, without any I/O, what is in memory."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -32,6 +33,7 @@ class Gatherer:
     def __init__(self, parts: Parts) -> None:
         self._port = parts.port
         self._cache = parts.cache
+        self._writer = parts.writer
         self._revisions = parts.revisions
         self._snapshot = partial(
             Snapshot,
@@ -44,6 +46,7 @@ class Gatherer:
         self._mender = Mender(parts)
         self._now = parts.now
         self._values = ValueStore(parts.config.values_kept)
+        self._lacking: dict[Key, datetime] = {}  # runs that have no definition now -> since when
         self._memos: dict[Key, tuple[str, dict[object, object]]] = {}
 
     async def prepare(self, run: RunView) -> float | None:
@@ -63,7 +66,7 @@ class Gatherer:
         if run.is_root and not run.status.finished:
             for one in self._cache.admission.unknown(run.meta.namespace):
                 await self._load_revision(one)
-        times = await self._attempts.read(pods := self._cache.pods.of(run.meta.uid)), await self._waits(run, pods)
+        times = await self._attempts.read(run, pods := self._cache.pods.of(run.meta.uid)), await self._waits(run, pods)
         return min((one for one in times if one is not None), default=None)
 
     async def _waits(self, run: RunView, pods: RunPods) -> float | None:
@@ -99,6 +102,7 @@ class Gatherer:
             graph=graph,
             definition=definition,
             problem=problem,
+            problem_since=self._since(run, problem),
             pods=pods.by_task,
             handler_pods=pods.by_handler,
             children=family.children(run.meta.uid),
@@ -139,6 +143,7 @@ class Gatherer:
 
     def forget(self, key: Key) -> None:
         """Drop what was derived for a run that has ended or is gone."""
+        self._lacking.pop(key, None)
         self._memos.pop(key, None)
 
     def _memo(self, run: RunView) -> dict[object, object]:
@@ -151,6 +156,15 @@ class Gatherer:
             memo = {}
             self._memos[key] = (run.meta.uid, memo)
         return memo
+
+    def _since(self, run: RunView, problem: DefinitionProblem | None) -> datetime | None:
+        """Return since when a run that was to be had already has lacked its definition: one that is replaced is away for a moment."""
+        key = run_key(run.meta.namespace, run.meta.name)
+        if problem is None:
+            self._lacking.pop(key, None)
+            return None
+        since = run.meta.created_at if run.status.phase is None else self._now()
+        return self._lacking.setdefault(key, since)
 
     def _graph(
         self, run: RunView, resolver: Resolver
@@ -222,8 +236,12 @@ class Gatherer:
 
     async def _load_revision(self, run: RunView) -> None:
         revision = run.revision
-        if revision is not None:
-            await self._revisions.load(run.meta.namespace, revision)
+        if revision is None:
+            return
+        await self._revisions.load(run.meta.namespace, revision)
+        view = self._cache.catalog.get(run.meta.namespace, revision.rpartition("-")[0])
+        if isinstance(view, DefinitionView) and view.revision == revision and self._revisions.is_gone(view):
+            await self._revisions.store(view, self._writer)
 
 
 def _going(owner: RunView | None) -> bool:

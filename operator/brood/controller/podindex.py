@@ -14,13 +14,15 @@ class RunPods:
     means.
     """
 
-    __slots__ = ("_by_handler", "_by_task", "_gone", "missed", "unread")
+    __slots__ = ("_by_handler", "_by_task", "_gone", "missed", "unheard", "unread")
 
     def __init__(self) -> None:
         self._by_task: dict[str, list[PodAttempt]] = {}
         self._by_handler: dict[str, list[PodAttempt]] = {}
         self._gone: set[str] = set()  # uids of attempts that count although there is no Pod any more
         self.unread: dict[str, PodView] = {}
+        self.unheard: dict[str, PodView] = {}
+        """By uid, those whose log was not read, because a status told their end."""
         self.missed: dict[str, PodAttempt] = {}
         """By name, those that no watch shows any more although no status tells their end; see `lose`."""
 
@@ -38,6 +40,7 @@ class RunPods:
         """Add or replace a Pod."""
         self.missed.pop(pod.meta.name, None)
         self._gone.discard(pod.meta.uid)
+        self.unheard.pop(pod.meta.uid, None)
         self.unread[pod.meta.uid] = pod
         self._set(PodAttempt(pod))
 
@@ -67,6 +70,7 @@ class RunPods:
     def remove(self, pod: PodView, *, unrecorded: bool = False) -> None:
         """Forget a Pod that is gone; ``unrecorded``: no status tells its end."""
         self.unread.pop(pod.meta.uid, None)
+        self.unheard.pop(pod.meta.uid, None)
         self._gone.discard(pod.meta.uid)
         tasks = self._tasks(pod)
         for one in tasks.get(pod.task, ()) if unrecorded else ():

@@ -50,6 +50,7 @@ class _Bad:
 
     problem: DefinitionProblem
     until: float
+    gone: bool = False  # it is not stored: what a definition holds may be stored under that name again
 
 
 class Revisions:
@@ -90,8 +91,14 @@ class Revisions:
         try:
             found = _read(revision, await self._port.get(Kind.REVISION, *name))
         except NotFound:
-            found = _bad("DefinitionNotFound", f"ControllerRevision {revision} does not exist any more")
+            told = f"ControllerRevision {revision} does not exist any more: restore it, or delete the run"
+            found = replace(_bad("DefinitionNotFound", told), gone=True)
         self._specs.put(name, found)
+
+    def is_gone(self, view: DefinitionView) -> bool:
+        """Whether somebody has deleted the ControllerRevision of this very spec, so that no run can follow it."""
+        known = self._known((view.meta.namespace, view.revision))
+        return isinstance(known, _Bad) and known.gone
 
     async def store(self, view: DefinitionView, writer: Writer) -> None:
         """See that the ControllerRevision of this very spec exists.
@@ -154,7 +161,10 @@ class Revisions:
 
     def _remember(self, view: DefinitionView) -> _Spec | _Bad:
         name = (view.meta.namespace, view.revision)
-        return self._known(name) or self._specs.put(name, _checked(view.meta.name, view.spec, stored=False))
+        known = self._known(name)
+        if known is None or (isinstance(known, _Bad) and known.gone):
+            known = self._specs.put(name, _checked(view.meta.name, view.spec, stored=False))
+        return known
 
     def _known(self, name: Name) -> _Spec | _Bad | None:
         """Return what is in memory; what is bad only for a while, because somebody may mend it."""

@@ -146,8 +146,7 @@ class Runs:
         slots = self._cache.slots
         slots.reserve(run, plan.pods, plan.claim)
         slots.wait(key, waiting=plan.waits_for_slots)
-        await self._open(key, run, plan)
-        refused = await self._carrier.make(plan)
+        refused = await self._open(key, run, plan) or await self._carrier.make(plan)
         if refused:
             return refused
         if plan.share_claim is not None:
@@ -176,14 +175,17 @@ class Runs:
         else:
             admission.unreserve(run)
 
-    async def _open(self, key: Key, run: RunView, plan: Plan) -> None:
-        """Store the revision and, where it comes first, the status.
+    async def _open(self, key: Key, run: RunView, plan: Plan) -> list[Refusal]:
+        """Store the revision and, where it comes first, the status; return what was refused for good reasons.
 
         The slot is given back if that was certainly not written.
         """
         try:
-            if plan.pin is not None:
-                await self._parts.revisions.store(plan.pin, self._parts.writer)
+            refusal = None if plan.pin is None else await self._carrier.store(plan.pin)
+            if refusal is not None:
+                self._cache.admission.unreserve(run)
+                self._cache.slots.remove_run(run)
+                return [refusal]
             if plan.status_first:
                 await self._write(key, run, plan)
         except (Unavailable, Conflict, asyncio.CancelledError):
@@ -193,6 +195,7 @@ class Runs:
             self._cache.admission.unreserve(run)
             self._cache.slots.remove_run(run)
             raise
+        return []
 
     async def _write(self, key: Key, run: RunView, plan: Plan) -> None:
         if plan.status is None:

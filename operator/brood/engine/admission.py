@@ -12,13 +12,14 @@ from brood.api.reasons import ConditionType, RunReason, WaitingReason
 from brood.api.status import TaskStatus
 from brood.engine import rerun
 from brood.engine.concurrency import admission, replacer
+from brood.engine.draft import ASK_AGAIN
 from brood.engine.graph import Graph
 from brood.engine.limits import max_active_tasks
 from brood.engine.params import InvalidParams, resolve
 from brood.engine.plan import Plan
 from brood.engine.rerunwhole import take_over_whole
 from brood.engine.slots import run_blocked
-from brood.engine.snapshot import DefinitionProblem, Snapshot
+from brood.engine.snapshot import DefinitionProblem, Refusal, Snapshot
 from brood.engine.status import Verdict, summarize, with_condition, with_verdict
 from brood.engine.suspend import SUSPENDED
 from brood.templating import TemplateError
@@ -71,6 +72,10 @@ def admit(snapshot: Snapshot, now: datetime) -> Plan:
     if run.is_root and (full := run_blocked(snapshot.slots)):
         plan = _wait(snapshot, now, RunPhase.QUEUED, WaitingReason.NAMESPACE_LIMIT, full)
         return replace(plan, waits_for_slots=True)
+    if snapshot.definition is not None:
+        for refusal in snapshot.refusals:
+            if refusal.name == snapshot.definition.revision:
+                return _not_stored(snapshot, now, refusal)
     return _enter(snapshot, graph, now)
 
 
@@ -89,6 +94,18 @@ def _enter(snapshot: Snapshot, graph: Graph, now: datetime) -> Plan:
     status = with_condition(status, ConditionType.ADMITTED, value=True, reason="Admitted", message="", run=run, now=now)
     status = with_verdict(run, status, Verdict(RunPhase.RUNNING, "Running"), now)
     return Plan(pin=snapshot.definition, status=status, status_first=True, wake_at=now)
+
+
+def _not_stored(snapshot: Snapshot, now: datetime, refusal: Refusal) -> Plan:
+    """Wait where the server does not want the revision that the run would follow; a terminating namespace ends it."""
+    if refusal.kind == "Terminating":
+        return _refuse(snapshot, now, RunReason.TERMINATED, refusal.message, cancel_rows=True)
+    if refusal.kind == "Quota":
+        plan = _wait(snapshot, now, RunPhase.QUEUED, WaitingReason.QUOTA_EXCEEDED, refusal.message)
+    else:
+        reason = "InvalidSpec" if refusal.kind == "Invalid" else "Forbidden"
+        plan = _wait(snapshot, now, RunPhase.PENDING, reason, refusal.message, stalled=True)
+    return replace(plan, wake_at=now + ASK_AGAIN)
 
 
 def _wait(
@@ -123,7 +140,8 @@ def _without_definition(snapshot: Snapshot, now: datetime, problem: DefinitionPr
         if run.is_root and not snapshot.refuse_invalid:
             return _wait(snapshot, now, RunPhase.PENDING, problem.reason, problem.message, stalled=True)
         return _refuse(snapshot, now, RunReason.DEFINITION_NOT_FOUND, problem.message)
-    over = run.meta.created_at + timedelta(seconds=snapshot.definition_wait_seconds)
+    since = max(snapshot.problem_since or run.meta.created_at, run.meta.created_at)
+    over = since + timedelta(seconds=snapshot.definition_wait_seconds)
     if now >= over:
         return _refuse(snapshot, now, reason, problem.message)
     plan = _wait(snapshot, now, RunPhase.PENDING, problem.reason, problem.message)

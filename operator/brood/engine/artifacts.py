@@ -10,7 +10,7 @@ from brood.api.names import object_name
 from brood.api.reasons import WaitingReason
 from brood.api.status import ArtifactFile, TaskStatus
 from brood.api.task import Keep
-from brood.engine.draft import Draft
+from brood.engine.draft import Draft, LostValues
 from brood.engine.flatview import collisions
 from brood.engine.graph import Body, Node
 from brood.engine.scope import Scope, files_of
@@ -229,7 +229,11 @@ def kept_of_failed(node: Node) -> bool:
 
 def all_files(draft: Draft) -> list[ArtifactFile]:
     """Return all files of this run, those that this plan records among them."""
-    return [*files_of(draft, draft.run), *draft.new_files]
+    try:
+        known = files_of(draft, draft.run)
+    except LostValues:  # of what the list held, the status has the first
+        known = list(draft.run.status.artifacts.files) if draft.run.status.artifacts is not None else []
+    return [*known, *draft.new_files]
 
 
 def write_list(files: Iterable[ArtifactFile]) -> str:

@@ -146,8 +146,8 @@ def _keep_outputs(draft: Draft, node: Node, child: RunView, *, must: bool) -> No
     """
     if node.task.output is None:
         return
-    text = json.dumps(child_outputs(draft, child), ensure_ascii=False, separators=(",", ":"))
     try:
+        text = json.dumps(child_outputs(draft, child), ensure_ascii=False, separators=(",", ":"))
         outputs.record(draft, node, text, {}, limit=outputs.AGGREGATE_LIMIT)
     except outputs.CannotKeep:
         if must:

@@ -4,7 +4,9 @@ from datetime import datetime
 
 from brood.api.jobrun import Shutdown
 from brood.api.phases import RunPhase
-from brood.engine.draft import Draft
+from brood.api.reasons import TaskReason
+from brood.engine.draft import Draft, LostValues
+from brood.engine.outputs import CannotKeep
 from brood.engine.plan import ChildShutdown
 from brood.views import RunView
 
@@ -35,5 +37,9 @@ def stop_child(draft: Draft, child: RunView, *, timed_out: bool) -> None:
 
 
 def child_outputs(draft: Draft, child: RunView) -> dict[str, str]:
-    """Return all outputs of a child run, the large ones too, by name."""
-    return dict(sorted({**child.status.outputs, **draft.values(child.status.output_refs)}.items()))
+    """Return all outputs of a child run, the large ones too, by name; raises `CannotKeep` where some are gone."""
+    try:
+        large = draft.values(child.status.output_refs)
+    except LostValues as lost:
+        raise CannotKeep(TaskReason.OUTPUT_INVALID, f"child run {child.meta.name}: {lost}") from lost
+    return dict(sorted({**child.status.outputs, **large}.items()))

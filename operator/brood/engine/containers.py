@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from brood.api.phases import TaskPhase
 from brood.api.reasons import TaskReason, WaitingReason
+from brood.api.status import TaskStatus
 from brood.engine import artifacts, outputs, retry
 from brood.engine.continueon import end_failed
 from brood.engine.deadline import DEADLINE_PASSED, cut_short, killed_at_deadline, overran
@@ -24,8 +25,17 @@ def live(draft: Draft, node: Node) -> PodAttempt | None:
     if not attempts:
         return None
     row, newest = draft.row(node), attempts[-1]
-    recorded = row.attempt if row.pod_name is None or row.phase.ended else row.attempt - 1
-    return newest if newest.pod.attempt > recorded else None
+    recorded = row.attempt if is_between(row) or row.phase.ended else row.attempt - 1
+    if newest.pod.attempt > recorded:
+        return newest
+    # No status of ours names a later attempt than that of a Pod which goes on: somebody else wrote this one.
+    goes_on = newest.result is None and not newest.pod.meta.deleting
+    return newest if goes_on and not is_between(row) and not row.phase.ended else None
+
+
+def is_between(row: TaskStatus) -> bool:
+    """Whether the row's newest attempt is over, and the next one is to come."""
+    return row.pod_name is None and row.phase is not TaskPhase.RUNNING
 
 
 def observe(draft: Draft, node: Node) -> None:
@@ -33,12 +43,14 @@ def observe(draft: Draft, node: Node) -> None:
     row = draft.row(node)
     attempt = live(draft, node)
     if attempt is None:
-        if row.pod_name is not None and not row.phase.ended:
-            lost = TaskResult(TaskReason.POD_DELETED, message=f"Pod {row.pod_name} is gone", infrastructure=True)
+        if not is_between(row) and not row.phase.ended:
+            told = f"Pod {row.pod_name or node.name} is gone"
+            lost = TaskResult(TaskReason.POD_DELETED, message=told, infrastructure=True)
             _settle(draft, node, lost, stopped=True)
         return
     pod = attempt.pod
-    goes_on = attempt.result is None and row.phase is TaskPhase.RUNNING and row.pod_name == pod.meta.name
+    known = (row.pod_name, row.attempt) == (pod.meta.name, pod.attempt)
+    goes_on = attempt.result is None and row.phase is TaskPhase.RUNNING and known
     if goes_on and not row.reason and not draft.stops_pods:
         stop_overdue(draft, node, pod)
         return
@@ -62,7 +74,7 @@ def observe(draft: Draft, node: Node) -> None:
 def _count_lost(draft: Draft, node: Node) -> None:
     """Count the attempts that were followed by another one, where the status that said so was lost."""
     row = draft.row(node)
-    recorded = row.attempt if row.pod_name is None else row.attempt - 1
+    recorded = row.attempt if is_between(row) else row.attempt - 1
     for one in draft.attempts(node)[:-1]:
         if one.pod.attempt > recorded and one.result is not None:
             kind = "infra_retries" if one.result.infrastructure else "failures"

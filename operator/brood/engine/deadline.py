@@ -52,9 +52,10 @@ def killed_at_deadline(draft: Draft, result: TaskResult) -> bool:
 
 
 def cut_short(draft: Draft, node: Node, result: TaskResult) -> bool:
-    """Whether a kubelet stopped an attempt at a deadline that is later by now, because the run was suspended."""
+    """Whether a kubelet stopped an attempt at a deadline that is later by now: the run was suspended, or given more time."""
     if node.handler or draft.deadline is None or result.reason != TaskReason.DEADLINE_EXCEEDED:
         return False
     ended, limit = result.finished_at or draft.now, node.task.timeout_seconds
     own = limit is not None and (result.started_at is None or ended >= result.started_at + timedelta(seconds=limit))
-    return not own and ended < draft.deadline and bool(suspended_time(draft.run, draft.now))
+    moved = limit is None or bool(suspended_time(draft.run, draft.now))  # else it may be the task's own limit after all
+    return not own and ended < draft.deadline and moved

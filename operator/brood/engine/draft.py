@@ -15,6 +15,7 @@ from brood.engine.graph import Graph, Node
 from brood.engine.plan import ChildShutdown, PodDeletion
 from brood.engine.routes import ENDED, fired_route
 from brood.engine.snapshot import Snapshot
+from brood.templating import TemplateError
 from brood.views import ChildRequest, ClaimRequest, ConfigMapRequest, EventRequest, PodAttempt, PodRequest
 
 MESSAGE_LENGTH = 256
@@ -30,7 +31,7 @@ class NeedsValues(Exception):
         self.refs = tuple(refs)
 
 
-class LostValues(LookupError):
+class LostValues(TemplateError):
     """Somebody has deleted a ConfigMap that holds outputs."""
 
 
@@ -162,7 +163,7 @@ class Draft:
             if text is None:
                 text = self.snapshot.values.get(key)
             if key in self.snapshot.lost:
-                raise LostValues(f"ConfigMap {ref.config_map} no longer holds the output {ref.key}")
+                raise LostValues(f"ConfigMap {ref.config_map} is gone, and {ref.key} with it: run again what made it")
             if text is None:
                 missing.append(key)
             else:

@@ -91,7 +91,7 @@ def bad_children(draft: Draft, fork: Node) -> Iterator[tuple[str, str, bool]]:
     items = row.items
     if items is None:
         return
-    for ranges in (IndexRanges.parse(items.failed_indexes), IndexRanges.parse(items.cancelled_indexes)):
+    for ranges in (IndexRanges.read(items.failed_indexes), IndexRanges.read(items.cancelled_indexes)):
         for index in ranges:
             attempts = draft.snapshot.children.of(fork.name, index)
             yield _told(attempts[-1] if attempts else None, f"item {index}")
@@ -109,7 +109,7 @@ def stop_cancelled(draft: Draft, fork: Node) -> bool:
     if reason is None or row.phase is not TaskPhase.SUCCEEDED:
         return False
     if fork.task.parallel is not None and row.items is not None:
-        indexes = IndexRanges.parse(row.items.cancelled_indexes)
+        indexes = IndexRanges.read(row.items.cancelled_indexes)
         return any(_by_shutdown(draft, draft.snapshot.children.of(fork.name, index)) for index in indexes)
     attempts = draft.snapshot.children.of(fork.name)
     return bool(attempts) and attempts[-1].status.phase is RunPhase.CANCELLED and _by_shutdown(draft, attempts)

@@ -20,10 +20,10 @@ class Ends:
     def of(cls, status: ItemsStatus) -> "Ends":
         """Read the ranges of a row."""
         return cls(
-            completed=IndexRanges.parse(status.completed_indexes),
-            failed=IndexRanges.parse(status.failed_indexes),
-            cancelled=IndexRanges.parse(status.cancelled_indexes),
-            skipped=IndexRanges.parse(status.skipped_indexes),
+            completed=IndexRanges.read(status.completed_indexes),
+            failed=IndexRanges.read(status.failed_indexes),
+            cancelled=IndexRanges.read(status.cancelled_indexes),
+            skipped=IndexRanges.read(status.skipped_indexes),
         )
 
     @classmethod
@@ -79,7 +79,7 @@ def _recall(text: str, memo: dict[object, object], key: object) -> IndexRanges:
     kept = memo.get(key)
     found = kept.get(text) if isinstance(kept, dict) else None
     if not isinstance(found, IndexRanges):
-        found = IndexRanges.parse(text)
+        found = IndexRanges.read(text)
         _keep(found, memo, key)
     return found.copy()
 

@@ -71,7 +71,7 @@ def _cancelled_something(draft: Draft, forks: list[Node]) -> bool:
         if row.phase is TaskPhase.CANCELLED and row.reason != TaskReason.DEADLINE_EXCEEDED:
             return True
         if row.phase is TaskPhase.FAILED and row.reason == TaskReason.DEADLINE_EXCEEDED and row.items is not None:
-            cancelled = IndexRanges.parse(row.items.cancelled_indexes)
+            cancelled = IndexRanges.read(row.items.cancelled_indexes)
             if any(never_ran(draft.snapshot.children.of(node.name, index)) for index in cancelled):
                 return True
     return any(stop_cancelled(draft, fork) for fork in forks)

@@ -71,7 +71,10 @@ def advance(draft: Draft, node: Node) -> None:
     try:
         source = source_of(draft, node)
     except DefinitionMissing as missing:
-        _give_up(draft, node, row.items, missing)
+        _give_up(draft, node, row.items, missing.reason, str(missing))
+        return
+    except TemplateError as lost:  # what the items were made of is gone
+        _give_up(draft, node, row.items, TaskReason.TEMPLATE_ERROR, str(lost))
         return
     if source is None:
         return
@@ -100,8 +103,8 @@ def allowed_failures(parallel: Parallel, total: int) -> int:
     return limit if isinstance(limit, int) else total * int(limit.rstrip("%")) // 100
 
 
-def _give_up(draft: Draft, node: Node, status: ItemsStatus, missing: DefinitionMissing) -> None:
-    """Fail the items of a task whose definition went before the first of them had a child."""
+def _give_up(draft: Draft, node: Node, status: ItemsStatus, reason: TaskReason, told: str) -> None:
+    """Fail the items of a task whose definition went before the first of them had a child, or whose list is gone."""
     ends = Ends.of(status)
     rest = ends.cancelled if draft.stop else ends.failed
     index = 0
@@ -113,9 +116,9 @@ def _give_up(draft: Draft, node: Node, status: ItemsStatus, missing: DefinitionM
     if node.body is Body.FORK:
         return
     if draft.stop:
-        draft.end(node, _stopped_phase(draft), draft.stop, str(missing))
+        draft.end(node, _stopped_phase(draft), draft.stop, told)
     else:
-        end_failed(draft, node, missing.reason, str(missing))
+        end_failed(draft, node, reason, told)
 
 
 def _finish(draft: Draft, window: Window) -> None:

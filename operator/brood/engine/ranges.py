@@ -3,6 +3,9 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
+MOST = 100_000
+"""So many items a task may have; to go through the indexes of more would keep everybody else waiting."""
+
 
 class IndexRanges:
     """A set of non-negative integers.
@@ -30,11 +33,19 @@ class IndexRanges:
                 continue
             first, _, last = part.partition("-")
             start, end = int(first), int(last or first)
-            if start < 0 or end < start or (ranges._ends and start <= ranges._ends[-1]):
+            if not 0 <= start <= end < MOST or (ranges._ends and start <= ranges._ends[-1]):
                 msg = f"not a sorted list of ranges: {part!r}"
                 raise ValueError(msg)
             ranges._append(start, end)
         return ranges
+
+    @classmethod
+    def read(cls, text: str | None) -> "IndexRanges":
+        """Read the same from a status, which others may have written: what are no ranges is none of ours, and empty."""
+        try:
+            return cls.parse(text)
+        except ValueError:
+            return cls()
 
     @classmethod
     def union(cls, many: Iterable["IndexRanges"]) -> "IndexRanges":
@@ -97,6 +108,11 @@ class IndexRanges:
     def last(self) -> int:
         """The largest index, or -1."""
         return self._ends[-1] if self._ends else -1
+
+    def covers(self, other: "IndexRanges") -> bool:
+        """Whether all of another set is in this one, in O(its ranges)."""
+        places = ((bisect_right(self._starts, start), end) for start, end in other.pairs())
+        return all(at and self._ends[at - 1] >= end for at, end in places)
 
     def __contains__(self, index: int) -> bool:
         at = bisect_right(self._starts, index)

@@ -89,7 +89,7 @@ def _without_graph(snapshot: Snapshot, now: datetime) -> Plan:
         return Plan()  # the revision is being read
     verdict = Verdict(RunPhase.RUNNING, problem.reason, problem.message, stalled=True)
     status = with_verdict(run, run.status, verdict, now)
-    return Plan(status=status if status != run.status else None)
+    return Plan(status=status if status != run.status else None, wake_at=now + timedelta(minutes=1))
 
 
 def _advance(snapshot: Snapshot, graph: Graph, now: datetime) -> Plan:

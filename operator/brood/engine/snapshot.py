@@ -6,6 +6,7 @@ equal contents give equal plans.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, Protocol
 
 from brood.api.jobdefinition import Artifacts
@@ -89,7 +90,10 @@ class ChildIndex:
             self._unrecorded.get(task, set()).discard(index)
 
     def record(self, task: str, ended: IndexRanges) -> None:
-        """Take over which items of a task the parent's status records as ended."""
+        """Take over which items of a task the parent's status records as ended; who takes some out has them looked at anew."""
+        if not ended.covers(self._recorded.get(task, ended)):
+            indexes = self._by_task.get(task, {})
+            self._unrecorded[task] = {index for index in indexes if index is not None}
         self._recorded[task] = ended
         pending = self._unrecorded.get(task)
         if pending:
@@ -134,6 +138,7 @@ class Snapshot:
     graph: Graph | None = None  # of the pinned revision, or of the definition that would be pinned now
     definition: DefinitionView | None = None  # what would be pinned; None once pinned
     problem: DefinitionProblem | None = None
+    problem_since: datetime | None = None  # None: since the run was created
     pods: Mapping[str, Sequence[PodAttempt]] = field(default_factory=dict)  # by task, attempts ascending
     handler_pods: Mapping[str, Sequence[PodAttempt]] = field(default_factory=dict)
     children: ChildIndex = field(default_factory=ChildIndex)

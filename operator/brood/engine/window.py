@@ -202,4 +202,5 @@ def open_window(draft: Draft, node: Node, rule: Parallel, source: Source) -> Win
         over = (row.start_time or draft.now) + timedelta(seconds=node.task.timeout_seconds)
     status = row.items or ItemsStatus()
     ends = Ends.recall(status, draft.snapshot.memo, node.name)
-    return Window(draft, node, rule, source, ends, over, running_before=status.running)
+    ours = status.pending + status.running + ends.recorded == status.total  # else somebody else has written it
+    return Window(draft, node, rule, source, ends, over, running_before=status.running if ours else 0)

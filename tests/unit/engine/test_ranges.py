@@ -33,6 +33,18 @@ def test_a_copy_is_independent_and_a_union_has_all(first: list[int], second: lis
     assert (copy, str(copy)) == (IndexRanges.union([one, other]), str(IndexRanges.union([one, other])))
 
 
+@given(INDEXES, INDEXES)
+def test_one_covers_another_that_is_part_of_it(first: list[int], second: list[int]) -> None:
+    assert IndexRanges(first).covers(IndexRanges(second)) == (set(second) <= set(first))
+
+
+@pytest.mark.parametrize("text", ["x", "3-1", "0-1,0-1", "-5", "0-99999999999", "100000"])
+def test_what_are_no_ranges_of_items_is_read_as_none(text: str) -> None:
+    assert IndexRanges.read(text) == IndexRanges()
+    with pytest.raises(ValueError, match=r"ranges|int"):
+        IndexRanges.parse(text)
+
+
 @pytest.mark.parametrize(("indexes", "text"), [([], ""), ([3], "3"), ([0, 1, 2, 18, 19, 17, 21], "0-2,17-19,21")])
 def test_the_text_is_that_of_an_indexed_job(indexes: list[int], text: str) -> None:
     assert str(IndexRanges(indexes)) == text

@@ -53,7 +53,7 @@ class _Queue:
 class Admission:
     """The keys of all namespaces.
 
-    ``alive`` tells whether the run of a Pod, and its root, still exist. ``changed`` is called with the waiting runs of
+    ``alive`` tells whether the root run of a Pod's tree still exists. ``changed`` is called with the waiting runs of
     a key, first in line first, whenever something about that key has changed, and with the holders where one waits to
     replace them.
     """
@@ -155,7 +155,8 @@ class Admission:
         held.pop(run.meta.uid, None)
         sizes = [self._locks[uid][1].max_active for uid in held]
         waiters = [one for one in queue.waiters if one.meta.uid == run.meta.uid or one.meta.uid not in queue.reserved]
-        orphans = {one.run for one in queue.pods.values() if not self._alive(one)}
+        # Who neither waits nor is waited for need not know; of a large tree these are many Pods.
+        orphans = {one.root for one in queue.pods.values() if not self._alive(one)} if waiters else set[str]()
         return LockState(
             holders=tuple(held.values()),
             orphans=tuple(sorted(orphans)),

@@ -226,8 +226,12 @@ class Cache:
             self._wake_after(run_key(run.meta.namespace, run.meta.name), position * POSITION_SECONDS)
 
     def _alive(self, pod: PodView) -> bool:
+        """Whether the root of a Pod's tree is there; where the run between is gone, by its name, and older than the Pod."""
         run = self.family.by_uid(pod.meta.owner_uid or "")
-        return run is not None and self.family.root(run) is not None
+        if run is not None:
+            return self.family.root(run) is not None
+        root = self.family.get(pod.meta.namespace, pod.root)
+        return pod.run != pod.root and root is not None and root.meta.created_at <= pod.meta.created_at
 
     def _follow(self, old: RunView | None, new: RunView | None) -> None:
         run, left = new or old, self.revisions.follow(old, new)

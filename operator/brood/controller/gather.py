@@ -122,6 +122,7 @@ class Gatherer:
             lock=lock,
             lock_state=lock_state,
             lock_problem=lock_problem,
+            lock_label=self._lock_label(root, lock if root is run else None),
             orphaned=not run.is_root and (_going(parent) or _going(root)),
             depth=family.depth(run),
             slots=self._cache.slots.state(namespace, but=run.meta.uid),
@@ -218,6 +219,13 @@ class Gatherer:
         except (TemplateError, InvalidParams) as error:
             return None, LockState(), str(error)
         return lock, LockState() if lock is None else admission.state(run, lock), ""
+
+    def _lock_label(self, root: RunView | None, known: Lock | None) -> str:
+        """Return the label of the key that a root holds: every Pod of its tree holds it for as long as it lives."""
+        if root is None or root.status.finished:
+            return ""
+        lock = known or self._cache.admission.lock(root) or (self._lock_of(root) if admitted(root) else None)
+        return "" if lock is None else lock.label
 
     def _lock_of(self, run: RunView) -> Lock | None:
         """Return the key of a root run; None if it has none, or cannot have one now (its plan says why)."""

@@ -129,7 +129,7 @@ class Mender:
     def _unseen(self, run: RunView, task: str, *, handler: bool, attempt: int) -> PodView:
         """Return what is known of a Pod that was never seen."""
         name = pod_name(run.meta.name, run.meta.uid, task=task, handler=handler, attempt=attempt)
-        lock = self._cache.admission.lock(run)
+        lock = self._cache.admission.lock(self._cache.family.root(run) or run)
         return PodView(
             meta=replace(run.meta, name=name),
             run=run.meta.name,

@@ -101,7 +101,7 @@ def _advance(snapshot: Snapshot, graph: Graph, now: datetime) -> Plan:
     draft = Draft(snapshot, graph, now, params)
     draft.suspended = is_suspended(run)
     draft.deadline, draft.deadline_seen = deadline_of(draft), deadline_recorded(run.status)
-    draft.lock_label = snapshot.lock.label if snapshot.lock is not None else ""
+    draft.lock_label = snapshot.lock_label
     draft.replaced = replaced_by(draft)
     draft.stop = stop_of(draft)
     status, done = account(run, run.status, now), None

@@ -159,6 +159,7 @@ class Snapshot:
     lock_state: LockState = field(default_factory=LockState)
     slots: SlotState = field(default_factory=SlotState)
     lock_problem: str = ""  # why the key cannot be rendered
+    lock_label: str = ""  # of the key that the root run of the tree holds
     orphaned: bool = False  # its owner is gone or being deleted: it creates nothing
     depth: int = 1  # of the run in its tree; a root's is 1
     max_depth: int = 16

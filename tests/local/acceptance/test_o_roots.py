@@ -140,6 +140,26 @@ async def test_o4_the_next_run_starts_after_cancellation_and_after_deletion(here
     assert (await here.ended("third"))["status"]["phase"] == "Succeeded"
 
 
+async def test_o4_a_deleted_run_holds_its_key_until_the_last_pod_of_its_children_has_ended(here: Lab) -> None:
+    stubborn = "script: 'touch @DIR@/$BROOD_RUN; trap \"\" TERM; while [ ! -e @DIR@/go ]; do sleep 0.05; done'"
+    await here.apply(
+        definition(f"""
+        concurrency: {{key: k}}
+        tasks: [{{name: call, run: {{definitionRef: {{name: l}}}}}}]
+        definitions: [{{name: l, tasks: [{{name: each, parallel: {{items: [1]}}, {stubborn}}}]}}]
+        """),
+        job_run("first"),
+    )
+    await here.true(lambda: any(here.shared.iterdir()), "the item never started")
+    await here.delete("first")
+    await here.apply(job_run("second"))
+    second = await here.phase("second", "Queued", "Running")
+    assert second["status"]["phase"] == "Queued", "it entered while a Pod of the first one ran"
+    assert second["status"]["message"] == "1 run holds key k: first (gone, its Pods still end); position 1"
+    here.touch("go")
+    assert (await here.ended("second"))["status"]["phase"] == "Succeeded"
+
+
 async def test_o5_applying_the_same_run_again_is_not_a_second_run(here: Lab) -> None:
     text = definition("tasks: [{name: work, script: 'echo x >> @DIR@/count'}]")
     await here.apply(text, job_run("once"))

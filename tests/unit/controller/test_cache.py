@@ -14,7 +14,7 @@ from brood.controller.cache import Cache
 from brood.controller.keys import Key, Subject, definition_key, run_key
 from brood.engine.locks import Lock
 from brood.views import ClaimView, Malformed, PodView, RevisionView, RunView
-from tests.unit.controller.views import admitted, finished, meta, newer, pod, run
+from tests.unit.controller.views import admitted, finished, later, meta, newer, pod, run
 
 
 class Bells:
@@ -168,6 +168,28 @@ def test_waiting_runs_are_told_later_the_further_back_they_are() -> None:
     put(cache, finished(admitted(views[0])))
     assert delays["b"] == 0
     assert 0 < delays["c"] < delays["d"]
+
+
+def test_pods_of_a_tree_hold_its_key_when_the_root_is_gone_and_only_then(cache: Cache) -> None:
+    lock = Lock("k", 1, "Queue")
+    child, waiting = run("child", parent="root"), run("waiting")
+    put(cache, admitted(run("root")), child, waiting)
+    for one in (run("root"), waiting):
+        cache.admission.learn(one, lock)
+    for name in ("pod-a", "pod-b"):
+        cache.on_pod(None, replace(pod(name, run="child", root="root", phase="Running"), lock=lock.label))
+
+    def orphans() -> tuple[str, ...]:
+        return cache.admission.state(waiting, lock).orphans
+
+    drop(cache, child)
+    assert orphans() == (), "the root that holds the key is counted once"
+    put(cache, child)
+    drop(cache, run("root"))
+    assert orphans() == ("root",)
+    drop(cache, child)
+    put(cache, later(run("root", uid="uid-of-another"), 5))
+    assert orphans() == ("root",), "one that was given its name is another"
 
 
 def test_what_cannot_be_read_any_more_stays_held(cache: Cache, bells: Bells) -> None:

@@ -142,6 +142,7 @@ class Objects:
         above = list(self.parents(run))
         root = self.runs.get(run.root)
         lock, problem_of_lock = self._lock_of(run, graph)
+        of_root, _ = (None, "") if root is None else self._lock_of(root, self._definition_of(root)[0])
         pinned = root.status.revision if root is not None else None
         return Snapshot(
             run=run,
@@ -158,6 +159,7 @@ class Objects:
             siblings=self._child_index(above[0]) if above else ChildIndex(),
             lock=lock,
             lock_state=self._lock_state(run, lock),
+            lock_label="" if of_root is None else of_root.label,
             lock_problem=problem_of_lock,
             previous=self._previous_of(run),
             artifacts=self.revisions[pinned].artifacts if pinned else None,

@@ -92,6 +92,25 @@ def test_o16_a_memory_hog_is_told_from_a_bug(real: Arena) -> None:
     assert (failed["reason"], failed["exitCode"]) == ("OOMKilled", 137)
 
 
+def test_a_pod_that_is_stripped_while_no_operator_runs_is_found_and_its_copy_is_left_alone(simulation: Arena) -> None:
+    name = simulation.run([simulated("main", seconds=4)])
+    pod = _pod_runs(simulation, name)
+    simulation.operator.kill()
+    simulation.kubectl("delete", "lease", "brood-operator", "--ignore-not-found")
+    kept = {field: pod["metadata"][field] for field in ("labels", "annotations", "ownerReferences", "finalizers")}
+    copied = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "copied", **kept}, "spec": pod["spec"]}
+    simulation.apply({**copied, "spec": {field: pod["spec"][field] for field in ("containers", "restartPolicy")}})
+    taken = json.dumps({"metadata": {"labels": None, "ownerReferences": None}})
+    simulation.kubectl("patch", "pod", pod["metadata"]["name"], "--type=merge", "-p", taken)
+    simulation.operator.start()
+    done = simulation.ended(name)
+    assert done["status"]["phase"] == "Succeeded"
+    assert (row(done, "main")["attempt"], row(done, "main")["podName"]) == (1, pod["metadata"]["name"])
+    found = json.loads(simulation.kubectl("get", "pod", pod["metadata"]["name"], "-o", "json"))["metadata"]
+    assert (found["labels"].get("brood.dev/task"), len(found["ownerReferences"])) == ("main", 1)
+    simulation.kubectl("delete", "pod", "copied", "--timeout=20s")
+
+
 def test_a_quota_is_waited_for_without_a_failure(simulation: Arena) -> None:
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "pods"}, "spec": {"hard": {"pods": "0"}}}
     simulation.apply(quota)

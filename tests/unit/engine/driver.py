@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from random import Random
 
+from brood.api.phases import RunPhase
 from brood.api.reasons import TaskReason
 from brood.views import RunView, TaskResult
 from tests.unit.engine.reference import End
@@ -152,8 +153,13 @@ class Driver:
         return parent is None or parent.status.result is not None or parent.status.finished
 
     def _delete_child(self, name: str) -> None:
-        """Delete it; an operator that died before it wrote down that the child was made may make it again."""
-        if self.crashes and name in self.world.untold:
+        """Delete it. Before a status tells of it, it is made again; so are those of an item that is tried again.
+
+        No status counts the attempts of items: of one whose newest child is gone the one before it, or none, is what is left.
+        """
+        child = self.world.runs[name]
+        retried = child.index is not None and (child.attempt > 1 or child.status.phase is RunPhase.FAILED)
+        if retried or name in self.world.untold:
             self.world.made.remove(name)
         self.world.remove_run(name)
 

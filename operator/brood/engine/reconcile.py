@@ -180,7 +180,7 @@ def _handle(draft: Draft, status: JobRunStatus) -> JobRunStatus:
     rows = [row for row in draft.rows[len(draft.graph.nodes) :] if row.phase.ended]
     if rows:
         bad = [row for row in rows if row.phase is not TaskPhase.SUCCEEDED]
-        told = "; ".join(f"{row.name}: {row.reason}: {row.message}" for row in bad)
+        told = "; ".join(f"{row.name}: {row.reason}: {row.message}".rstrip(": ") for row in bad)
         reason = "HandlerFailed" if bad else "Succeeded"
         status = with_condition(
             status, ConditionType.HANDLERS_SUCCEEDED, value=not bad, reason=reason, message=told, run=run, now=now

@@ -4,6 +4,7 @@ So a copy under another name is told from it, labels, annotations and owner and 
 """
 
 from dataclasses import replace
+from itertools import chain
 
 from brood.api.names import object_name, pod_name
 from brood.cluster.parse import parse_pod, parse_run
@@ -31,7 +32,7 @@ def own_run(manifest: Manifest) -> RunView | Malformed:
     if isinstance(run, Malformed) or run.spec.parent_ref is None:
         return run
     parent, index = run.spec.parent_ref, run.spec.parent_ref.index
-    for attempt in (run.attempt, *range(1, ATTEMPTS)):
+    for attempt in chain((run.attempt,), range(1, ATTEMPTS)):
         if run.meta.name == object_name(parent.name, parent.uid, task=parent.task, index=index, attempt=attempt):
             return run if attempt == run.attempt else replace(run, attempt=attempt)
     told = (

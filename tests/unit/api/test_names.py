@@ -1,10 +1,12 @@
+import base64
+import hashlib
 import re
 from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brood.api.names import object_name
+from brood.api.names import HASH_LENGTH, object_name, short_hash
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 RUNS = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?", fullmatch=True)
@@ -58,3 +60,9 @@ def test_what_the_name_stands_for_decides_the_hash_and_nothing_else() -> None:
 
 def test_the_name_of_an_attempt_never_changes_between_versions() -> None:
     assert object_name("encode-42", "0f2c", task="split", index=None, attempt=1) == "encode-42-split-n5eylilmcd"
+
+
+@given(st.text())
+def test_a_hash_is_the_beginning_of_the_texts_sha256_in_base32(text: str) -> None:
+    wanted = base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()
+    assert short_hash(text) == wanted[:HASH_LENGTH]

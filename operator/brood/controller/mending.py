@@ -13,6 +13,7 @@ from brood.api.names import pod_name
 from brood.cluster.port import Conflict, Kind, Manifest, NotFound
 from brood.controller import objects
 from brood.controller.parts import Parts
+from brood.controller.patience import Patience
 from brood.engine.graph import Graph, Node
 from brood.pods.identity import identity, nonce_of
 from brood.templating import is_template
@@ -68,6 +69,7 @@ class Mender:
         self._cache = parts.cache
         self._revisions = parts.revisions
         self._writer = parts.writer
+        self._patience = Patience()
 
     async def find_pods(self, run: RunView) -> None:
         """Ask for the Pods that the run counts on and no watch shows; one that is gone indeed counts as lost."""
@@ -92,6 +94,8 @@ class Mender:
         """Give a child run its labels and its owner back."""
         parent, root = self._cache.family.parent(run), self._cache.family.root(run)
         if parent is None or root is None or parent.meta.deleting or (run.root != run.meta.name and run.meta.owner_uid):
+            return
+        if self._patience.wait(run.meta.uid):
             return
         about = (run.meta.namespace, run.meta.name)
         found = await self._port.get(Kind.JOB_RUN, *about)

@@ -5,8 +5,9 @@ Where nobody records a Pod's result any more its finalizer must not hold it.
 
 from brood.cluster.port import Conflict, Kind, NotFound, TooManyRequests, Unavailable
 from brood.controller.creation import retry_after
-from brood.controller.keys import Key
+from brood.controller.keys import Key, Subject
 from brood.controller.parts import Parts
+from brood.controller.patience import Patience
 from brood.controller.release import release_all
 from brood.pods.identity import identity
 from brood.views import Malformed, PodView
@@ -19,6 +20,8 @@ class Orphans:
         self._port = parts.port
         self._cache = parts.cache
         self._writer = parts.writer
+        self._wake_after = parts.wake_after
+        self._patience = Patience()
 
     async def process(self, key: Key) -> None:
         """Release the Pod if its run is gone indeed.
@@ -60,6 +63,9 @@ class Orphans:
 
     async def _mend(self, stray: PodView) -> None:
         """Give a Pod back what says whose it is."""
+        if wait := self._patience.wait(stray.meta.uid):
+            self._wake_after(Key(Subject.ORPHAN, stray.meta.namespace, stray.meta.name), wait)
+            return
         whose = identity(stray, owner_uid=stray.meta.owner_uid, nonce=stray.nonce, captures=stray.captures)
         metadata = {"uid": stray.meta.uid, **whose}
         try:

@@ -224,3 +224,23 @@ def test_a_pod_that_ended_well_has_done_so_although_it_is_removed_before_that_is
     )
     assert played.run("run-1")["status"]["outputs"] == {"O": "kept"}
     assert _row(played)["attempt"] == 1
+
+
+@pytest.mark.parametrize("kind", [Kind.POD, Kind.JOB_RUN])
+def test_a_tool_that_strips_an_object_whenever_it_is_mended_makes_no_hot_loop(tmp_path: Path, kind: Kind) -> None:
+    async def users(life: Life) -> None:
+        await life.when(lambda: life.running("run-1/long[0]/long"))
+        found = next(one for one in life.store.list(kind).items if "ownerReferences" in one["metadata"])
+        name = found["metadata"]["name"]
+        for _ in range(3000):  # at once, each time
+            if finished(life.run("run-1")):
+                return
+            if life.store.get(kind, "default", name)["metadata"].get("labels"):
+                life.store.patch(kind, "default", name, {"metadata": {"labels": None}})
+            await asyncio.sleep(0.1)
+
+    script = ends(long=End(seconds=250, stdout="kept"))
+    played = _live(Scenario("fight", (definition(ITEM), run()), script, users), tmp_path)
+    assert played.run("run-1")["status"]["phase"] == "Succeeded"
+    mended = [one for one in played.writes if one.verb == "patch" and "labels" in one.body.get("metadata", {})]
+    assert 2 <= len(mended) <= 15

@@ -136,6 +136,6 @@ def _result(steps: Sequence[Step], ends: Mapping[str, End]) -> str:
         ]
         if step.body.startswith("fork") and end.phase == "Succeeded" and not awaits and any(step.codes):
             return "Failed"
-        counts = any(one.phase == "Succeeded" for one in awaits) if awaits else end.phase == "Succeeded"
+        counts = end.phase == "Succeeded" and (not awaits or any(one.phase == "Succeeded" for one in awaits))
         partial = partial or end.tolerated or (step.partial and counts)
     return "PartiallySucceeded" if partial else "Succeeded"

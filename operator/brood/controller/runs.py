@@ -11,7 +11,7 @@ from datetime import timedelta
 from brood.api.conditions import is_true
 from brood.api.labels import RESULT_FINALIZER
 from brood.api.reasons import ConditionType
-from brood.cluster.port import Conflict, Kind, NotFound, TooManyRequests, Unavailable
+from brood.cluster.port import Conflict, Forbidden, Kind, NotFound, TooManyRequests, Unavailable
 from brood.controller.admission import admitted
 from brood.controller.carry import Carrier
 from brood.controller.creation import retry_after
@@ -217,13 +217,17 @@ class Runs:
         self._cache.catalog.wait(key, waiting=False)
 
     async def _crashed(self, key: Key, error: Exception) -> None:
-        """Tell the run's owner, after some tries, that something is wrong with brood itself."""
+        """Tell the run's owner, after some tries, that something is wrong with brood itself, or what the server does not let it do.
+
+        A run that has ended stays what it is: what cannot be cleared away after it is told in the log.
+        """
         crashes = self._crashes[key] = self._crashes.get(key, 0) + 1
         run = self._cache.family.get(key.namespace, key.name)
-        if crashes < self._parts.config.crashes_until_stalled or run is None:
+        if crashes < self._parts.config.crashes_until_stalled or run is None or run.status.finished:
             return
-        message = f"{type(error).__name__}: {error}".splitlines()[0]
-        await self._stall(run.meta, "InternalError", message)
+        reason = "Forbidden" if isinstance(error, Forbidden) else "InternalError"
+        told = str(error) if isinstance(error, Forbidden) else f"{type(error).__name__}: {error}"
+        await self._stall(run.meta, reason, told.splitlines()[0])
 
     async def _stall(self, about: Meta, reason: str, message: str) -> None:
         await mark_stalled(

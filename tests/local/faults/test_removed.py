@@ -266,3 +266,61 @@ def test_a_run_that_is_given_more_time_has_it_although_its_pod_had_less(tmp_path
     )
     assert played.run("run-1")["status"]["phase"] == "Succeeded"
     assert (_row(played, "long")["attempt"], _row(played, "long")["infraRetries"]) == (2, 1)
+
+
+@pytest.mark.parametrize(("kind", "verb"), [(Kind.POD, "patch"), (Kind.JOB_RUN, "delete"), (Kind.CLAIM, "delete")])
+def test_what_a_policy_keeps_from_being_cleared_away_changes_nothing_of_a_run_that_has_ended(
+    tmp_path: Path, kind: Kind, verb: str
+) -> None:
+    """A run that had succeeded was called stalled by an internal error; it is tried again, and goes once it may."""
+    denies = [True]
+
+    def judge(write: Write) -> Verdict:
+        denied = denies[0] and (write.kind, write.verb) == (kind, verb)
+        return Forbidden("admission webhook denied the request: keep") if denied else "pass"
+
+    async def users(life: Life) -> None:
+        await _over(life)
+        await asyncio.sleep(FAR)
+        ended.append(life.run("run-1"))
+        denies[0] = False
+        await asyncio.sleep(FAR)
+
+    ended: list[Manifest] = []
+    keeps = task("do", artifacts={"paths": ["f"]})
+    played = _live(
+        tmp_path,
+        definition(keeps, artifacts={"retain": "Never"}, ttlSecondsAfterFinished=60),
+        run(),
+        users=users,
+        script=ends(do=End(files=(("f", 1),))),
+        process=lambda life, _: Process(life.cluster, life.node, judge),
+    )
+    assert (ended[0]["status"]["phase"], _stalled(ended[0])) == ("Succeeded", {})
+    assert not played.runs()
+
+
+def test_a_running_run_says_what_a_policy_does_not_let_brood_do(tmp_path: Path) -> None:
+    def judge(write: Write) -> Verdict:
+        stops = write.kind is Kind.JOB_RUN and write.verb == "patch"
+        return Forbidden("admission webhook denied the request: no") if stops else "pass"
+
+    async def users(life: Life) -> None:
+        await life.when(lambda: life.running("run-1/below/do"))
+        await life.patch("run-1", shutdown="Terminate")
+        await asyncio.sleep(60)
+        told.append(_stalled(life.run("run-1")))
+        await _over(life)
+
+    told: list[dict[str, Any]] = []
+    below = {"name": "below", "run": {"definitionRef": {"name": "one"}}}
+    played = _live(
+        tmp_path,
+        definition(below, definitions=[{"name": "one", "tasks": [task("do")]}]),
+        run(),
+        users=users,
+        script=ends(do=End(seconds=200)),
+        process=lambda life, _: Process(life.cluster, life.node, judge),
+    )
+    assert (told[0]["reason"], told[0]["message"]) == ("Forbidden", "admission webhook denied the request: no")
+    assert finished(played.run("run-1"))

@@ -31,6 +31,7 @@ ENVIRONMENT_NAME_LENGTH: Final = 128
 VALUE_LENGTH: Final = 256 * 1024
 TEMPLATE_LENGTH: Final = 4096
 _INTEGERS: Final = range(-(2**63), 2**63)
+BEYOND: Final = "an integer of more than 64 bits, which the API server would not keep exact"
 
 CRD_DEFAULT: Final[dict[str, Any]] = {"x-brood-default": True}
 """Marks a field whose default the API server fills in; others stay absent where nobody set them, because they merge."""
@@ -161,7 +162,7 @@ def _value(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("must be a string or an integer; quote other values")  # noqa: TRY004 - pydantic wants ValueError
     if isinstance(value, int) and not is_integer(value):
-        raise ValueError("is an integer of more than 64 bits, which the API server would not keep exact; quote it")
+        raise ValueError(f"is {BEYOND}; quote it")
     return checked_text(value) if isinstance(value, str) else value
 
 

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from brood.api.base import CRD_DEFAULT, Model, Template
+from brood.api.base import BEYOND, CRD_DEFAULT, Model, Template, is_integer
 from brood.api.rules import violation
 
 PERCENT = "^(100|[1-9]?[0-9])%$"
@@ -72,4 +72,14 @@ class Parallel(Model):
     def _one_source(self) -> Self:
         if (self.items is None) == (self.items_from is None):
             raise violation("", "parallel needs either items or itemsFrom")
+        for at, item in enumerate(self.items or ()):
+            if not _is_exact(item):
+                raise violation(f"items[{at}]", f"holds {BEYOND}; quote it")
         return self
+
+
+def _is_exact(value: JsonValue) -> bool:
+    """Whether the API server keeps every integer in a value."""
+    if isinstance(value, list | dict):
+        return all(map(_is_exact, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, bool) or not isinstance(value, int) or is_integer(value)

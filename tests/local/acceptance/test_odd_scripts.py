@@ -209,6 +209,10 @@ def test_definitions_and_runs_come_from_directories_files_and_standard_input_tog
         ("tasks: [{name: a, container: {image: x, name: other}, script: x}]", "main"),
         ("tasks: [{name: a, container: {image: x, command: [x]}, script: x}]", "tasks[0]"),
         ("maxActiveTasks: 0\ntasks: [{name: a}]", "maxActiveTasks"),
+        (
+            "tasks: [{name: a, script: x, parallel: {items: [1, {A: [9223372036854775808]}]}}]",
+            "tasks[0].parallel.items[1]: holds an integer of more than 64 bits",
+        ),
         ("tasks: []", "tasks"),
         ("tasks: [{name: a, fork: {definitionRef: {name: main}}, output: O}]", "tasks[0].output"),
         ("tasks: [{name: a, script: x, pools: []}, {name: a}]", "two tasks are named 'a'"),

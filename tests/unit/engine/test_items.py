@@ -155,7 +155,7 @@ def test_an_item_that_cannot_be_params_fails_the_task_naming_it(item: object) ->
 
 def test_an_integer_beyond_64_bits_is_passed_on_as_its_text() -> None:
     low, high, beyond = -(2**63), 2**63 - 1, 2**63
-    world = played(spec([{"A": low}, {"A": high}, {"A": beyond}, beyond], [{"name": "A"}]))
+    world = played(FROM, by_task(list=ok(json.dumps([{"A": low}, {"A": high}, {"A": beyond}, beyond]))))
     assert [one.spec.params["A"] for one in children(world)] == [low, high, str(beyond)]
     computed: dict[str, object] = {"A": f"{{{{ '{high}' | int }}}}", "B": f"{{{{ '{beyond}' | int }}}}"}
     world = played(spec([1], [{"name": "A"}, {"name": "B"}], computed))

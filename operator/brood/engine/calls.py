@@ -49,10 +49,14 @@ def observe(draft: Draft, node: Node) -> None:
     """Bring the row of a `run` up to what its newest child shows."""
     row = draft.row(node)
     attempts = draft.snapshot.children.of(node.name)
-    recorded = row.attempt if row.child_name is None else row.attempt - 1
-    if not attempts or attempts[-1].attempt <= recorded:
-        if row.child_name is not None:
-            _end_cancelled(draft, node, f"child run {row.child_name} is gone", ours=draft.stops_pods, at=draft.now)
+    between = row.child_name is None and row.phase is not TaskPhase.RUNNING
+    recorded = row.attempt if between else row.attempt - 1
+    # No status of ours names a later child than one that goes on: somebody else wrote this one.
+    goes_on = bool(attempts) and not between and not attempts[-1].status.finished and not attempts[-1].meta.deleting
+    if not attempts or (attempts[-1].attempt <= recorded and not goes_on):
+        if not between:
+            gone = f"child run {row.child_name or node.name} is gone"
+            _end_cancelled(draft, node, gone, ours=draft.stops_pods, at=draft.now)
         return
     child = attempts[-1]
     draft.set(

@@ -30,7 +30,7 @@ MOST_PLANS = 150
 
 
 def _script(at: str, _before: int) -> End:
-    return End(seconds=25 if at.endswith("long") else 5, stdout="x" * 5000 if at.endswith("big") else at)
+    return End(seconds=25 if at.endswith(("long", "do")) else 5, stdout="x" * 5000 if at.endswith("big") else at)
 
 
 def _items(**changes: Any) -> Spoil:
@@ -68,6 +68,8 @@ SPOILT: dict[str, Spoil] = {
     "an attempt before the first": _row("long", attempt=-3),
     "a row that waits": _row("long", phase="Pending", podName=None, attempt=0),
     "another child": _row("below", childName="other"),
+    "a row without its child": _row("below", childName=None),
+    "a child that was never made": _row("below", attempt=99),
     "a result that is none": _field(result="Running"),
     "ended and going on": _field(phase="Succeeded", result="Queued"),
     "a year without zeros": _row("long", startTime="0001-01-01T00:00:00Z"),

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from brood.api.labels import RESULT_FINALIZER
+from brood.controller.activeruns import ActiveRuns
 from brood.controller.admission import Admission, admitted
 from brood.controller.catalog import Catalog
 from brood.controller.claims import Claims
@@ -30,6 +31,9 @@ from brood.views import ClaimView, DefinitionView, Malformed, PodView, RevisionV
 POSITION_SECONDS = 0.2
 """A waiting run learns of a change of its position after so many seconds for each that is before it: few writes, and
 the first ones, whom it concerns most, soon."""
+
+DEFINITION_SECONDS = 5.0
+"""`activeRuns` of a definition follows so much later."""
 
 RUNS_REMEMBERED = 1_000
 """Runs that are known to be gone; of one that was forgotten a Pod that is left costs a request to ask for it."""
@@ -58,7 +62,7 @@ class Cache:
         self.orphans: dict[tuple[str, str], PodView] = {}  # Pods with a finalizer whose run is not there
         self.strays = Strays(wake)
         self.gone: Lru[str, None] = Lru(RUNS_REMEMBERED)  # uids of runs that are known to be gone
-        self._active: dict[tuple[str, str], set[str]] = {}  # definition -> uids of its unfinished runs
+        self._active = ActiveRuns()
 
     # --- changes ---
 
@@ -189,7 +193,7 @@ class Cache:
 
     def active_runs(self, namespace: str, definition: str) -> int:
         """Return how many unfinished runs follow a definition."""
-        return len(self._active.get((namespace, definition), ()))
+        return self._active.count(namespace, definition)
 
     # --- who wakes ---
 
@@ -244,34 +248,9 @@ class Cache:
             self._wake_after(definition_key(namespace, definition), DEFINITION_SECONDS)
 
     def _count_active(self, old: RunView | None, new: RunView | None) -> None:
-        before = None if old is None or old.status.finished else _follows(old)
-        after = None if new is None or new.status.finished else _follows(new)
-        if before == after:
-            return
-        for name, run in ((before, old), (after, new)):
-            if name is None or run is None:
-                continue
-            active = self._active.setdefault(name, set())
-            active.discard(run.meta.uid)
-            if run is new:
-                active.add(run.meta.uid)
-            if not active:
-                del self._active[name]
+        for name in self._active.change(old, new):
             if self.catalog.get(*name) is not None:
                 self._wake_after(definition_key(*name), DEFINITION_SECONDS)
-
-
-DEFINITION_SECONDS = 5.0
-"""`activeRuns` of a definition follows so much later."""
-
-
-def _follows(run: RunView) -> tuple[str, str] | None:
-    """Return (namespace, name) of the definition that a run counts for; one inside of a definition counts for none."""
-    ref = run.spec.definition_ref
-    if ref.local is not None or ref.task is not None:
-        return None
-    name = ref.name or (run.status.revision or "").rpartition("-")[0]
-    return (run.meta.namespace, name) if name else None
 
 
 def _says_new(old: RunView, new: RunView) -> bool:

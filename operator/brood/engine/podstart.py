@@ -1,5 +1,9 @@
 """The Pod of the next attempt of a container task or handler: when it may be asked for, and with what (§1.1, §1.4)."""
 
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
 from brood.api.names import pod_name
 from brood.api.phases import TaskPhase
 from brood.api.reasons import TaskReason
@@ -9,10 +13,10 @@ from brood.engine.deadline import remaining_seconds
 from brood.engine.draft import Draft
 from brood.engine.graph import Node
 from brood.engine.render import merged_env, not_set_by, render_container, render_env, text_list
-from brood.engine.scope import context, env_context, pod_scope, upstream_outputs
+from brood.engine.scope import Scope, context, env_context, pod_scope, upstream_outputs
 from brood.engine.slots import blocked, pool_names, volume_blocked
 from brood.engine.timeout import handler_seconds
-from brood.templating import TemplateError
+from brood.templating import Context, TemplateError
 from brood.views import PodRequest
 
 
@@ -67,10 +71,7 @@ def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
         attempt=attempt,
         container=render_container(task.container or {}, ctx, field=f"{field}.container"),
         script=task.script,
-        env=merged_env(
-            render_env(not_set_by(task.container, scope.graph.env), env_context(scope), field=field),
-            render_env(task.env, ctx, field=field),
-        ),
+        env=_env(node, scope, ctx),
         params=tuple((key, str(value)) for key, value in scope.params.items()),
         outputs=tuple(small.items()),
         output_refs=large,
@@ -88,6 +89,13 @@ def _request(draft: Draft, node: Node, attempt: int, name: str) -> PodRequest:
         inputs_of=(parent.name, parent.uid) if origin and parent else None,
         own_params=frozenset(run.spec.params or ()) if origin else frozenset(),
     )
+
+
+def _env(node: Node, scope: Scope, ctx: Context) -> tuple[Mapping[str, JsonValue], ...]:
+    """Return the env of the definition and that of the task, the nearer one for each name."""
+    task, field = node.task, _field(node)
+    definitions = render_env(not_set_by(task.container, scope.graph.env), env_context(scope), field=field)
+    return merged_env(definitions, render_env(task.env, ctx, field=field))
 
 
 def _field(node: Node) -> str:

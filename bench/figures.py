@@ -22,7 +22,7 @@ Results = Mapping[str, Sequence[Figures]]
 BUDGETS: dict[str, dict[str, float]] = {
     "T1": {"step_over_pod_ms": 60.0},
     "T1-real": {"step_over_pod_ms": 200.0},
-    "T2": {"ratio": 1.5, "writes_per_item": 6.0, "parent_writes_per_s": 5.0, "parent_kb": 64.0},
+    "T2": {"ratio": 1.5, "writes_per_item": 6.0, "parent_writes_per_s": 5.0, "parent_own_kb": 64.0},
     "T3": {"rate_ratio": -0.6, "writes_per_run": 6.0, "events_per_run": 2.0},
     "T4": {"empty_ready_s": 2.0, "full_ready_s": 5.0, "full_peak_mb": 250.0},
     "T7": {"plan_256_tasks_ms": 1.0, "event_of_10000_items_ms": 1.0},

@@ -2,10 +2,12 @@
 
 import time
 
+from brood.controller.backoff import Backoff
 from brood.controller.lru import Lru
 
 KEPT = 1_000
 LONGEST_SECONDS = 60.0
+_PAUSE = Backoff(first=1.0, most=LONGEST_SECONDS, jitter=0.0)
 
 
 class Patience:
@@ -18,7 +20,7 @@ class Patience:
         """Return in how many seconds it may be done again; 0 says that it is done now."""
         now = time.monotonic()
         last, times = self._done.get(uid) or (now - LONGEST_SECONDS, -1)
-        pause = min(2.0**times, LONGEST_SECONDS) if times >= 0 else 0.0
+        pause = _PAUSE.seconds(times + 1) if times >= 0 else 0.0
         if now < last + pause:
             return last + pause - now
         self._done.put(uid, (now, times + 1 if now < last + 2 * LONGEST_SECONDS else 0))

@@ -30,7 +30,7 @@ HANDLER: Final = f"{GROUP}/handler"
 """``true`` on the Pods of handlers, so that a task that is named ``onExit`` is told from the handler."""
 
 LOCK: Final = f"{GROUP}/lock"
-"""Hash of the concurrency key, on admitted root runs' Pods: such a Pod holds the key even when its run is gone."""
+"""Hash of the concurrency key that the root run holds, on all Pods of its tree: such a Pod holds the key even when its run is gone."""
 
 VOLUME: Final = f"{GROUP}/volume"
 """Name of the claim that a Pod mounts; a pod affinity on it keeps those of a ReadWriteOnce claim on one node."""
@@ -76,3 +76,11 @@ GITOPS_MARKERS: Final = (
 
 GITOPS_MANAGERS: Final = frozenset({"argocd-controller", "argocd-application-controller"})
 """Field managers that say the same: of Argo CD's label tracking there is only a label that others use, too."""
+
+
+def made_for(*, root: str, run: str, task: str, index: int | None, attempt: int) -> dict[str, str]:
+    """Return the labels by which a Pod, or a child run, tells what it was made for."""
+    found = {MANAGED_BY: MANAGED_BY_BROOD, ROOT_RUN: root, RUN: run, TASK: task, ATTEMPT: str(attempt)}
+    if index is not None:
+        found[INDEX] = str(index)
+    return found

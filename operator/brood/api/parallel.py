@@ -17,6 +17,9 @@ from pydantic import (
 from brood.api.base import BEYOND, CRD_DEFAULT, Model, Template, is_integer
 from brood.api.rules import violation
 
+MOST_ITEMS = 100_000
+"""So many items a task may have."""
+
 PERCENT = "^(100|[1-9]?[0-9])%$"
 
 
@@ -51,10 +54,10 @@ class Parallel(Model):
     items_from: Annotated[Template, StringConstraints(min_length=1)] | None = Field(
         None, description="A template that renders to a JSON array or object, to lines, or to words. Excludes items."
     )
-    max_concurrent: Annotated[StrictInt, Field(ge=1, le=100_000)] = Field(
+    max_concurrent: Annotated[StrictInt, Field(ge=1, le=MOST_ITEMS)] = Field(
         8, json_schema_extra=CRD_DEFAULT, description="So many items run at a time."
     )
-    max_items: Annotated[StrictInt, Field(ge=1, le=100_000)] = Field(
+    max_items: Annotated[StrictInt, Field(ge=1, le=MOST_ITEMS)] = Field(
         1000,
         json_schema_extra=CRD_DEFAULT,
         description="More items than this fail the task before any starts; counted before equal items are dropped.",

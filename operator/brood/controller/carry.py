@@ -12,6 +12,7 @@ from dataclasses import replace
 import structlog
 
 from brood.api import labels
+from brood.api.owners import further_owner
 from brood.api.status import JobRunStatus, status_to_json
 from brood.cluster.port import ApiError, Conflict, Forbidden, Invalid, Kind, NotFound
 from brood.controller import objects
@@ -94,7 +95,7 @@ class Carrier:
         found = (await self._port.get(Kind.CLAIM, *about))["metadata"]
         owners = found.get("ownerReferences") or []
         if all(one["uid"] != run.meta.uid for one in owners):
-            owners = [*owners, objects.further_owner(run.meta.name, run.meta.uid)]
+            owners = [*owners, further_owner(run.meta.name, run.meta.uid)]
         metadata = {"uid": claim.uid, "resourceVersion": found["resourceVersion"], "ownerReferences": owners}
         await self._writer.patch(Kind.CLAIM, about, {"metadata": metadata})
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from brood.api import labels
 from brood.api.names import pod_name
+from brood.api.owners import owner
 from brood.cluster.port import Conflict, Kind, Manifest, NotFound
 from brood.controller import objects
 from brood.controller.parts import Parts
@@ -99,8 +100,8 @@ class Mender:
             return
         about = (run.meta.namespace, run.meta.name)
         found = await self._port.get(Kind.JOB_RUN, *about)
-        owner = objects.owner(parent.meta.name, parent.meta.uid)
-        wanted = {"labels": objects.labels_of(run, parent.meta.name, root.meta.name), "ownerReferences": owner}
+        whose = owner(parent.meta.name, parent.meta.uid)
+        wanted = {"labels": objects.labels_of(run, parent.meta.name, root.meta.name), "ownerReferences": whose}
         if found["metadata"]["uid"] == run.meta.uid and (patch := lacking(found, {"metadata": wanted})):
             await self._writer.patch(Kind.JOB_RUN, about, patch)
 

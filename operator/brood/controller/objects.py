@@ -11,22 +11,13 @@ from typing import Any, Final
 from brood.api import labels
 from brood.api.base import API_VERSION, format_time
 from brood.api.names import short_hash
+from brood.api.owners import owner
 from brood.cluster.port import Manifest
 from brood.engine.schedule import ScheduledRun
 from brood.views import ChildRequest, ClaimRequest, ConfigMapRequest, DefinitionView, EventRequest, Meta, RunView
 
 COMPONENT: Final = "brood"
 """Who reports an Event."""
-
-
-def owner(name: str, uid: str) -> list[Manifest]:
-    """Return the ownerReferences of what a JobRun owns."""
-    return [{**further_owner(name, uid), "controller": True, "blockOwnerDeletion": True}]
-
-
-def further_owner(name: str, uid: str) -> Manifest:
-    """Return the ownerReference of a JobRun that owns an object beside the one that controls it."""
-    return {"apiVersion": API_VERSION, "kind": "JobRun", "name": name, "uid": uid}
 
 
 def child_labels(request: ChildRequest) -> dict[str, str]:
@@ -43,15 +34,7 @@ def labels_of(child: RunView, parent: str, root: str) -> dict[str, str]:
 def _labels(
     root: str, parent: str, task: str, index: int | None, attempt: int, definition: str | None
 ) -> dict[str, str]:
-    found = {
-        labels.MANAGED_BY: labels.MANAGED_BY_BROOD,
-        labels.ROOT_RUN: root,
-        labels.RUN: parent,
-        labels.TASK: task,
-        labels.ATTEMPT: str(attempt),
-    }
-    if index is not None:
-        found[labels.INDEX] = str(index)
+    found = labels.made_for(root=root, run=parent, task=task, index=index, attempt=attempt)
     if definition is not None:
         found[labels.DEFINITION] = definition
     return found

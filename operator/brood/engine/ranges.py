@@ -3,8 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
-MOST = 100_000
-"""So many items a task may have; to go through the indexes of more would keep everybody else waiting."""
+from brood.api.parallel import MOST_ITEMS
 
 
 class IndexRanges:
@@ -33,7 +32,8 @@ class IndexRanges:
                 continue
             first, _, last = part.partition("-")
             start, end = int(first), int(last or first)
-            if not 0 <= start <= end < MOST or (ranges._ends and start <= ranges._ends[-1]):
+            # Of more than there can be, to go through the indexes alone would keep everybody else waiting.
+            if not 0 <= start <= end < MOST_ITEMS or (ranges._ends and start <= ranges._ends[-1]):
                 msg = f"not a sorted list of ranges: {part!r}"
                 raise ValueError(msg)
             ranges._append(start, end)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from brood.api import labels
-from brood.api.base import API_VERSION
 from brood.api.container import MAIN_CONTAINER
+from brood.api.owners import owner
 from brood.views import PodRequest, PodView
 
 
@@ -20,15 +20,7 @@ def identity(pod: PodRequest | PodView, *, owner_uid: str | None, nonce: str, ca
     captures
         Whether the log of such a container is an output.
     """
-    found: dict[str, str] = {
-        labels.MANAGED_BY: labels.MANAGED_BY_BROOD,
-        labels.ROOT_RUN: pod.root,
-        labels.RUN: pod.run,
-        labels.TASK: pod.task,
-        labels.ATTEMPT: str(pod.attempt),
-    }
-    if pod.index is not None:
-        found[labels.INDEX] = str(pod.index)
+    found = labels.made_for(root=pod.root, run=pod.run, task=pod.task, index=pod.index, attempt=pod.attempt)
     if pod.handler:
         found[labels.HANDLER] = "true"
     if pod.lock:
@@ -40,12 +32,7 @@ def identity(pod: PodRequest | PodView, *, owner_uid: str | None, nonce: str, ca
         notes[labels.CAPTURE] = "log"
     if pod.pools:
         notes[labels.POOLS] = json.dumps(list(pod.pools))
-    owner = {"apiVersion": API_VERSION, "kind": "JobRun", "name": pod.run, "uid": owner_uid}
-    return {
-        "labels": found,
-        "annotations": notes,
-        "ownerReferences": [{**owner, "controller": True, "blockOwnerDeletion": True}],
-    }
+    return {"labels": found, "annotations": notes, "ownerReferences": owner(pod.run, owner_uid)}
 
 
 NONCE_VARIABLE = "BROOD__NONCE"
